@@ -1,0 +1,279 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_posture
+short_description: Read back whether a host is what it should be
+description:
+  - Reads only. Asks the running system (systemd, the gateway, sshd, UFW, fail2ban, the sockets, the files), not the configuration that was written.
+  - Programs that the gateway's user could influence run as that user, with a time limit, and what they print is bounded.
+author: the Lobsterpot contributors
+options:
+  user:
+    description: The gateway's user.
+    type: str
+    required: true
+  unit:
+    description: The gateway's unit.
+    type: str
+    required: true
+  port:
+    description: The gateway's port on loopback.
+    type: int
+    required: true
+  root:
+    description: Directory with C(releases) and C(current).
+    type: path
+    required: true
+  release:
+    description: Id of the release that must be in use. Empty accepts any.
+    type: str
+    default: ""
+  etc:
+    description: Directory of configuration and secrets.
+    type: path
+    required: true
+  command:
+    description: The gateway's command on the host.
+    type: path
+    required: true
+  image:
+    description: Sandbox image, with tag, that must be in the user's store. Empty accepts any.
+    type: str
+    default: ""
+  ssh_ports:
+    description: Ports on which SSH may listen to the world.
+    type: list
+    elements: int
+    required: true
+  allowed_listeners:
+    description: What else may, as C(tcp/443).
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+"""
+
+EXAMPLES = r"""
+- name: Verify | Read the result back
+  gateway_posture:
+    user: openclaw
+    unit: openclaw-gateway.service
+    port: 18789
+    root: /opt/openclaw
+    etc: /etc/openclaw
+    command: /usr/local/bin/openclaw
+    ssh_ports: [22]
+  register: __verify_posture
+"""
+
+RETURN = r"""
+checks:
+  description: Each topic with the problems found, an empty list when it is in order.
+  returned: always
+  type: dict
+problems:
+  description: All problems.
+  returned: always
+  type: list
+  elements: str
+warnings_of_audit:
+  description: What the gateway's own audit warns of. A warning does not fail the run.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import grp
+import json
+import os
+import pwd
+import stat
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import host, posture
+
+ARGUMENT_SPEC = {
+    "user": {"type": "str", "required": True},
+    "unit": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "root": {"type": "path", "required": True},
+    "release": {"type": "str", "default": ""},
+    "etc": {"type": "path", "required": True},
+    "command": {"type": "path", "required": True},
+    "image": {"type": "str", "default": ""},
+    "ssh_ports": {"type": "list", "elements": "int", "required": True},
+    "allowed_listeners": {"type": "list", "elements": "str", "default": []},
+}
+
+AUDIT_SECONDS = 120
+OUTPUT_LIMIT = 1 << 20
+
+
+def output(*command: str, seconds: int = 30) -> str:
+    """What a command prints, bounded in time and size; nothing when it is missing or hangs."""
+    try:
+        with tempfile.TemporaryFile() as sink:
+            subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+                cwd="/",
+                env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+            )
+            sink.seek(0)
+            return sink.read(OUTPUT_LIMIT).decode(errors="replace")
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+class Reader:
+    """Reads one topic per method; each returns its problems."""
+
+    def __init__(self, params: dict[str, object]) -> None:
+        self.user = str(params["user"])
+        self.unit = str(params["unit"])
+        self.port = int(str(params["port"]))
+        self.root = Path(str(params["root"]))
+        self.release_id = str(params["release"])
+        self.etc = Path(str(params["etc"]))
+        self.image = str(params["image"])
+        self.ssh_ports: list[int] = list(params["ssh_ports"])  # type: ignore[call-overload] # list of int by the argument spec
+        self.allowed: list[str] = list(params["allowed_listeners"])  # type: ignore[call-overload] # list of str likewise
+        self.audit_warnings: list[str] = []
+
+    def service(self) -> list[str]:
+        state = host.parse_units(output("systemctl", "show", "--property=Id,ActiveState,UnitFileState,LoadState", self.unit))
+        found = state.get(self.unit, {"active": "unknown", "enabled": "unknown"})
+        problems = [] if found["active"] == "active" else [f"{self.unit} is {found['active']}, not active"]
+        if found["enabled"] != "enabled":
+            problems.append(f"{self.unit} does not start at boot")
+        try:
+            url = f"http://127.0.0.1:{self.port}/readyz"
+            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - a fixed address on loopback
+                ready = answer.status == 200  # noqa: PLR2004
+        except (OSError, urllib.error.URLError) as error:
+            problems.append(f"the gateway is not ready: {error}")
+        else:
+            problems += [] if ready else ["the gateway is not ready"]
+        return problems
+
+    def listeners(self) -> list[str]:
+        found = host.parse_listeners(output("ss", "-HltunpO"))
+        return posture.listener_problems(found, self.ssh_ports, self.allowed)
+
+    def firewall(self) -> list[str]:
+        problems = [] if "Status: active" in output("ufw", "status") else ["UFW is not active"]
+        if "deny (incoming)" not in output("ufw", "status", "verbose"):
+            problems.append("UFW does not deny incoming traffic by default")
+        return problems
+
+    def bans(self) -> list[str]:
+        return [] if "sshd" in output("fail2ban-client", "status") else ["fail2ban does not watch sshd"]
+
+    def ssh(self) -> list[str]:
+        return posture.ssh_problems(host.parse_sshd(output("/usr/sbin/sshd", "-T")), self.user)
+
+    def account(self) -> list[str]:
+        try:
+            entry = pwd.getpwnam(self.user)
+        except KeyError:
+            return [f"there is no user {self.user}"]
+        groups = sorted(group.gr_name for group in grp.getgrall() if self.user in group.gr_mem)
+        shadow = next((line for line in Path("/etc/shadow").read_text().splitlines() if line.startswith(f"{self.user}:")), "::")
+        sudo = output("sudo", "-n", "-l", "-U", self.user)
+        return posture.user_problems(self.user, groups, entry.pw_shell, shadow.split(":")[1], sudo)
+
+    def release(self) -> list[str]:
+        current = self.root / "current"
+        if not current.is_symlink():
+            return [f"{current} names no release"]
+        name = current.readlink().name
+        problems = []
+        if self.release_id and name != self.release_id:
+            problems.append(f"release {name} is in use, not {self.release_id}")
+        try:
+            manifest = json.loads((current / "release.json").read_text())
+            if not name.startswith(f"{manifest['version']}-{manifest['arch']}-"):
+                problems.append(f"release {name} holds {manifest['version']} for {manifest['arch']}")
+        except (OSError, ValueError, KeyError):
+            problems.append(f"release {name} has no readable release.json")
+        for folder, _, files in os.walk(self.root / "releases" / name):
+            for path in (folder, *(os.path.join(folder, file) for file in files)):  # noqa: PTH118 - 30,000 times
+                status = os.lstat(path)
+                if status.st_uid or (not stat.S_ISLNK(status.st_mode) and status.st_mode & 0o022):
+                    return [*problems, f"{path} can be changed by others than root"]
+        return problems
+
+    def files(self) -> list[str]:
+        try:
+            gid = grp.getgrnam(self.user).gr_gid
+        except KeyError:
+            return [f"there is no group {self.user}"]
+        wanted = {
+            self.etc: (0, gid, 0o750),
+            self.etc / "openclaw.json": (0, gid, 0o640),
+            self.etc / "secrets.json": (0, 0, 0o600),
+        }
+        problems = []
+        for path, want in wanted.items():
+            try:
+                status = path.lstat()
+            except OSError as error:
+                problems.append(str(error))
+                continue
+            problems += posture.file_problems(str(path), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), want)
+        return problems
+
+    def sandbox(self) -> list[str]:
+        if not self.image:
+            return []
+        shown = output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "podman", "image", "ls", "--quiet", self.image)
+        return [] if shown.strip() else [f"the sandbox image {self.image} is not in the store of {self.user}"]
+
+    def audit(self, report: IO[bytes]) -> list[str]:
+        report.seek(0)
+        found = posture.parse_audit(report.read(OUTPUT_LIMIT).decode(errors="replace"))
+        if found is None:
+            return ["the gateway's own security audit gave no report"]
+        self.audit_warnings = list(found.warnings)
+        return [f"security audit, critical: {finding}" for finding in found.critical]
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
+    reader = Reader(module.params)
+    with tempfile.TemporaryFile() as report:
+        # The slowest question first; the others are asked while it works.
+        try:
+            command = [module.params["command"], "security", "audit", "--json"]
+            audit = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=report, stderr=subprocess.DEVNULL, cwd="/")
+        except OSError as error:
+            module.fail_json(msg=f"The gateway's command cannot be run: {error}")
+        topics = ("service", "listeners", "firewall", "bans", "ssh", "account", "release", "files", "sandbox")
+        checks = {topic: getattr(reader, topic)() for topic in topics}
+        try:
+            audit.wait(AUDIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            audit.kill()
+        checks["audit"] = reader.audit(report)
+    problems = [problem for found in checks.values() for problem in found]
+    module.exit_json(changed=False, checks=checks, problems=problems, warnings_of_audit=reader.audit_warnings)
+
+
+if __name__ == "__main__":
+    main()

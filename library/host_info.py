@@ -1,0 +1,275 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: Read, in one round trip, all that the roles need to know about a host
+description:
+  - Reads the operating system, memory and disk, the SSH connection in use, the gateway's user, releases, sandbox images, packages, units and who has the gateway's port.
+  - Every role decides from this what is left to do, so that a settled host is asked once and touched never.
+author: the Lobsterpot contributors
+options:
+  user:
+    description: The gateway's user.
+    type: str
+    required: true
+  releases_dir:
+    description: Directory of the installed releases; the link C(current) lies beside it.
+    type: path
+    required: true
+  image:
+    description: Name, without a tag, of the sandbox images in the gateway user's store; the tag is an image's id.
+    type: str
+    required: true
+  port:
+    description: Port the gateway will listen on.
+    type: int
+    required: true
+  unit:
+    description: Unit of the gateway.
+    type: str
+    required: true
+  packages:
+    description: Packages to look up.
+    type: list
+    elements: str
+    default: []
+  units:
+    description: Units to look up.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+"""
+
+EXAMPLES = r"""
+- name: Preflight | Read the host
+  host_info:
+    user: openclaw
+    releases_dir: /opt/openclaw/releases
+    image: localhost/openclaw-sandbox
+    port: 18789
+    unit: openclaw-gateway.service
+  register: __host
+"""
+
+RETURN = r"""
+os:
+  description: Id, version and the name a person knows, from /etc/os-release.
+  returned: always
+  type: dict
+arch:
+  description: x64, arm64, or what the kernel calls it.
+  returned: always
+  type: str
+memory_mb:
+  description: Memory in MiB.
+  returned: always
+  type: int
+disk_free_mb:
+  description: Free disk in MiB where the releases, the homes and the system's state lie; the smallest of them.
+  returned: always
+  type: int
+container:
+  description: Whether the host itself is a container.
+  returned: always
+  type: bool
+clock:
+  description: Service that keeps the clock, empty without one.
+  returned: always
+  type: str
+ssh:
+  description: Port, client and user of the connection in use (port 0 without one), ports sshd is set to, whether it takes passwords.
+  returned: always
+  type: dict
+user:
+  description: The gateway's user; empty while there is none.
+  returned: always
+  type: dict
+releases:
+  description: Ids of the installed releases.
+  returned: always
+  type: list
+current:
+  description: Id of the release in use, empty without one.
+  returned: always
+  type: str
+images:
+  description: Ids of the sandbox images loaded into the gateway user's store.
+  returned: always
+  type: list
+packages:
+  description: Installed ones of the packages asked for, with their versions.
+  returned: always
+  type: dict
+units:
+  description: State of the units asked for.
+  returned: always
+  type: dict
+port_taken_by:
+  description: Process other than the gateway that listens on its port; empty when there is none.
+  returned: always
+  type: str
+"""
+
+import grp
+import os
+import platform
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import host
+
+ARGUMENT_SPEC = {
+    "user": {"type": "str", "required": True},
+    "releases_dir": {"type": "path", "required": True},
+    "image": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "unit": {"type": "str", "required": True},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "units": {"type": "list", "elements": "str", "default": []},
+}
+
+# Services that keep the clock, whichever the host came with.
+CLOCKS = ("systemd-timesyncd.service", "chrony.service", "ntpsec.service", "ntp.service", "openntpd.service")
+
+
+def text(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def output(module: AnsibleModule, *command: str) -> str:
+    """What a command prints; nothing when it is missing or fails."""
+    path = module.get_bin_path(command[0], opt_dirs=["/usr/sbin", "/sbin"])
+    if not path:
+        return ""
+    _code, out, _err = module.run_command([path, *command[1:]], environ_update={"LC_ALL": "C"})
+    return out
+
+
+def ssh_connection() -> host.Connection | None:
+    """Find SSH_CONNECTION in this process or those above it: sudo removes it from the environment."""
+    pid = os.getpid()
+    while pid > 1:
+        environment = text(f"/proc/{pid}/environ")
+        for item in environment.split("\0"):
+            if item.startswith("SSH_CONNECTION="):
+                return host.parse_ssh_connection(item.partition("=")[2])
+        stat = text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        pid = int(stat[1]) if len(stat) > 1 else 0
+    return None
+
+
+def ssh(module: AnsibleModule) -> dict[str, object]:
+    connection = ssh_connection()
+    settings = host.parse_sshd(output(module, "sshd", "-T"))
+    return {
+        "port": connection.port if connection else 0,
+        "client": connection.client if connection else "",
+        "user": os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name,
+        "configured_ports": [int(port) for port in settings.get("port", [])],
+        "password_authentication": settings.get("passwordauthentication", ["yes"]) == ["yes"],
+        "modern": host.only_post_quantum(settings),
+    }
+
+
+def user(name: str) -> dict[str, object]:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return {}
+    return {
+        "uid": entry.pw_uid,
+        "gid": entry.pw_gid,
+        "home": entry.pw_dir,
+        "shell": entry.pw_shell,
+        "groups": sorted(group.gr_name for group in grp.getgrall() if name in group.gr_mem),
+        "subordinate_uids": host.subordinate_ids(text("/etc/subuid"), name),
+        "subordinate_gids": host.subordinate_ids(text("/etc/subgid"), name),
+        "linger": Path(f"/var/lib/systemd/linger/{name}").exists(),
+        "manager": Path(f"/run/user/{entry.pw_uid}/systemd/private").exists(),
+    }
+
+
+def images(name: str, image: str) -> list[str]:
+    """Ask the gateway user's own podman, as that user: root does not read a store that somebody else writes."""
+    podman = shutil.which("podman")
+    entry = user(name)
+    if not podman or not entry or not Path(f"/run/user/{entry['uid']}").is_dir():
+        return []
+    command = ["setpriv", "--reuid", name, "--regid", str(entry["gid"]), "--clear-groups", "env", "-i"]
+    command += [f"HOME={entry['home']}", f"USER={name}", f"XDG_RUNTIME_DIR=/run/user/{entry['uid']}", "PATH=/usr/bin:/bin"]
+    command += [podman, "image", "ls", "--filter", f"reference={image}", "--format", "{{.Tag}}"]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=30, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return []
+    return sorted(set(done.stdout[:65536].decode(errors="replace").split()))
+
+
+def names(directory: str) -> list[str]:
+    folder = Path(directory)
+    return sorted(e.name for e in folder.iterdir() if not e.name.startswith(".")) if folder.is_dir() else []
+
+
+def disk_free_mb(paths: list[str]) -> int:
+    existing = (next(p for p in (Path(path), *Path(path).parents) if p.exists()) for path in paths)
+    return min(shutil.disk_usage(path).free for path in existing) // 2**20
+
+
+def read(module: AnsibleModule) -> dict[str, object]:
+    params = module.params
+    release = host.parse_os_release(text("/etc/os-release"))
+    machine = platform.machine()
+    listeners = host.parse_listeners(output(module, "ss", "-HltunpO"))
+    units = {item.pid: host.unit_of(text(f"/proc/{item.pid}/cgroup")) for item in listeners}
+    current = Path(params["releases_dir"]).with_name("current")
+    found: dict[str, object] = {
+        "os": {
+            "id": release.get("ID", ""),
+            "version": release.get("VERSION_ID", ""),
+            "name": release.get("PRETTY_NAME", platform.system()),
+        },
+        "arch": host.MACHINES.get(machine, machine),
+        "memory_mb": host.parse_meminfo_mb(text("/proc/meminfo")),
+        "disk_free_mb": disk_free_mb([params["releases_dir"], "/home", "/var"]),
+        "container": Path("/run/systemd/container").exists(),
+        "systemd": Path("/run/systemd/system").is_dir(),
+        "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
+        "ssh": ssh(module),
+        "user": user(params["user"]),
+        "releases": names(params["releases_dir"]),
+        "current": current.readlink().name if current.is_symlink() else "",
+        "images": images(params["user"], params["image"]),
+        "port_taken_by": host.foreign_listener(listeners, params["port"], units, params["unit"]),
+        "packages": {},
+        "units": {},
+    }
+    if params["packages"]:
+        listing = output(module, "dpkg-query", "-W", "-f", r"${db:Status-Abbrev}\t${Package}\t${Version}\n")
+        installed = host.parse_packages(listing)
+        found["packages"] = {name: installed[name] for name in params["packages"] if name in installed}
+    if params["units"]:
+        properties = "--property=Id,ActiveState,UnitFileState,LoadState"
+        found["units"] = host.parse_units(output(module, "systemctl", "show", properties, *params["units"]))
+    return found
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
+    module.exit_json(changed=False, **read(module))
+
+
+if __name__ == "__main__":
+    main()

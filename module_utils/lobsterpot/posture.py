@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judging what was read from a host. Each function returns the problems it sees, in words for the operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .host import Listener
+
+# Clients that must listen to get an address: RFC 2131, RFC 8415.
+DHCP_CLIENT_PORTS = (68, 546)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the gateway's own `security audit --json` found. Form: its documentation, cli/security, "JSON output"."""
+
+    critical: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def parse_audit(text: str) -> Audit | None:
+    """Read the audit's report; None when there is none. Lines before the first brace are the program's chatter."""
+    start = text.find("{")
+    try:
+        report = json.loads(text[start:]) if start >= 0 else None
+        findings: Iterable[Mapping[str, Any]] = report["findings"] if report else ()
+        by_severity = {
+            severity: tuple(f"{f['checkId']}: {f['title']}" for f in findings if f["severity"] == severity)
+            for severity in ("critical", "warn")
+        }
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Audit(by_severity["critical"], by_severity["warn"]) if report else None
+
+
+def listener_problems(listeners: Iterable[Listener], ssh_ports: Sequence[int], allowed: Sequence[str]) -> list[str]:
+    """Name what listens outside loopback and is neither SSH, a DHCP client, nor in `allowed` (such as `tcp/443`)."""
+    problems = []
+    for item in listeners:
+        if item.loopback or f"{item.protocol}/{item.port}" in allowed:
+            continue
+        if item.protocol == "tcp" and item.port in ssh_ports and item.process in ("sshd", "systemd", "init", ""):
+            continue
+        if item.protocol == "udp" and item.port in DHCP_CLIENT_PORTS:
+            continue
+        who = item.process or "an unknown process"
+        problems.append(f"{who} listens on {item.address} {item.protocol}/{item.port}, outside loopback")
+    return sorted(set(problems))
+
+
+def user_problems(name: str, groups: Sequence[str], shell: str, password: str, sudo: str) -> list[str]:
+    """Say what makes the gateway's user more than nobody: groups, a shell, a password, a rule of sudo's."""
+    problems = []
+    if groups:
+        problems.append(f"{name} is a member of {', '.join(groups)}; it needs no group but its own")
+    if not shell.endswith(("/nologin", "/false")):
+        problems.append(f"{name} has the login shell {shell}")
+    if not password.startswith(("!", "*")):
+        problems.append(f"{name} can log in with a password")
+    if "may run the following" in sudo:
+        problems.append(f"{name} may use sudo")
+    return problems
+
+
+def file_problems(path: str, owner: int, group: int, mode: int, want: tuple[int, int, int]) -> list[str]:
+    """Compare owner, group and permissions of a file with what they must be."""
+    if (owner, group, mode) == want:
+        return []
+    return [f"{path} belongs to {owner}:{group} with mode {mode:04o}, it must be {want[0]}:{want[1]} and {want[2]:04o}"]
+
+
+def ssh_problems(settings: Mapping[str, Sequence[str]], gateway_user: str) -> list[str]:
+    """Check sshd's effective settings, whatever the files say."""
+    problems = []
+    denied = " ".join(settings.get("denyusers", [])).split()
+    if gateway_user not in denied:
+        problems.append(f"sshd would let {gateway_user} in: its drop-in is not in effect")
+    if settings.get("permitemptypasswords") != ["no"]:
+        problems.append("sshd takes empty passwords")
+    return problems

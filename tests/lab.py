@@ -1,0 +1,228 @@
+"""The lab: throw-away Debian hosts for the tests, each a systemd container in a network namespace of its own.
+
+    python tests/lab.py up NAME...      make and start hosts, print the inventory (YAML)
+    python tests/lab.py down NAME...    remove them; without a name, everything the lab ever made
+
+A host is reached by SSH (port 2022, user `admin`, key made at run time, host key known), as a real one is. All hosts and the
+namespace `lp-neighbour`, from which the tests attack, hang on one bridge. The addresses exist only on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".cache" / "lab"
+BRIDGE = "lp0"
+NEIGHBOUR = "lp-neighbour"
+SSH_PORT = 2022
+SSH_USER = "admin"
+IPV4 = "10.213.0."
+IPV6 = "fd00:213::"
+NAT_TABLE = "lobsterpot_lab"
+BASE_PACKAGES = (
+    "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,python3,sudo,iproute2,ca-certificates,procps,e2fsprogs"
+)
+BASE_SUITE = "bookworm"
+
+
+def run(*argv: str, check: bool = True, text_in: str | None = None) -> str:
+    """Run a command, return its output; its own words become the error."""
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, input=text_in)
+    if check and done.returncode:
+        raise SystemExit(f"lab: {' '.join(argv)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def quiet(*argv: str) -> bool:
+    return subprocess.run(argv, check=False, capture_output=True).returncode == 0
+
+
+def address(number: int) -> tuple[str, str]:
+    return f"{IPV4}{number}", f"{IPV6}{number:x}"
+
+
+def base_image() -> str:
+    """Build the base image once; its name holds the hash of what went in."""
+    key = hashlib.sha256(f"{BASE_SUITE} {BASE_PACKAGES}".encode()).hexdigest()[:12]
+    image = f"localhost/lobsterpot-lab:{key}"
+    if quiet("podman", "image", "exists", image):
+        return image
+    STATE.mkdir(parents=True, exist_ok=True)
+    tar = STATE / f"base-{key}.tar"
+    print("lab: building the base image, half a minute ...", file=sys.stderr, flush=True)
+    run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={BASE_PACKAGES}", BASE_SUITE, str(tar))
+    run("podman", "--runtime", "runc", "import", "--quiet", str(tar), image)
+    tar.unlink()
+    return image
+
+
+def network() -> None:
+    """One bridge, one neighbour, and a way out for the hosts' package manager."""
+    if not quiet("ip", "link", "show", BRIDGE):
+        run("ip", "link", "add", BRIDGE, "type", "bridge")
+        run("ip", "address", "add", f"{IPV4}1/24", "dev", BRIDGE)
+        run("ip", "address", "add", f"{IPV6}1/64", "dev", BRIDGE, "nodad")
+        run("ip", "link", "set", BRIDGE, "up")
+    run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    if not quiet("nft", "list", "table", "ip", NAT_TABLE):
+        rules = f"""table ip {NAT_TABLE} {{
+          chain postrouting {{ type nat hook postrouting priority srcnat;
+            ip saddr {IPV4}0/24 oifname != "{BRIDGE}" masquerade; }}
+        }}"""
+        run("nft", "-f", "-", text_in=rules)
+    namespace(NEIGHBOUR, 250, default_route=False)
+
+
+def namespace(name: str, number: int, *, default_route: bool = True) -> None:
+    if quiet("ip", "-n", name, "link", "show", "eth0"):
+        return
+    four, six = address(number)
+    run("ip", "netns", "add", name)
+    run("ip", "link", "add", f"lpv{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
+    run("ip", "link", "set", f"lpv{number}", "master", BRIDGE, "up")
+    run("ip", "-n", name, "link", "set", "lo", "up")
+    run("ip", "-n", name, "address", "add", f"{four}/24", "dev", "eth0")
+    run("ip", "-n", name, "address", "add", f"{six}/64", "dev", "eth0", "nodad")
+    run("ip", "-n", name, "link", "set", "eth0", "up")
+    if default_route:
+        run("ip", "-n", name, "route", "add", "default", "via", f"{IPV4}1")
+
+
+def nameservers() -> list[str]:
+    """The resolvers of this machine that a namespace can reach."""
+    for candidate in ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"):
+        with contextlib.suppress(FileNotFoundError):
+            words = [line.split() for line in Path(candidate).read_text().splitlines()]
+            found = [w[1] for w in words if len(w) > 1 and w[0] == "nameserver" and not w[1].startswith("127.")]
+            if found:
+                return found
+    raise SystemExit("lab: no resolver outside loopback in /etc/resolv.conf")
+
+
+def operator_key() -> Path:
+    key = STATE / "id_ed25519"
+    if not key.exists():
+        STATE.mkdir(parents=True, exist_ok=True)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab operator", "-f", str(key))
+    return key
+
+
+def inside(name: str, script: str, *, check: bool = True) -> str:
+    """Run a shell script in the host by the container's own door (not by SSH)."""
+    return run("podman", "exec", "-i", f"lp-{name}", "bash", "-euo", "pipefail", "-s", check=check, text_in=script)
+
+
+def wait_until_up(name: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = run("podman", "exec", f"lp-{name}", "systemctl", "is-system-running", check=False).strip()
+        if state in ("running", "degraded"):
+            return
+        time.sleep(0.2)
+    raise SystemExit(f"lab: {name} did not come up in {seconds:.0f} s (systemd says {state or 'nothing'})")
+
+
+def start(name: str, number: int) -> dict[str, object]:
+    image = base_image()
+    namespace(f"lp-{name}", number)
+    four, six = address(number)
+    key = operator_key()
+    run(
+        # fmt: off
+        "podman", "--runtime", "runc", "run", "--detach", "--name", f"lp-{name}", "--hostname", name,
+        "--systemd=always", "--privileged", "--ulimit", "nofile=20000:20000", "--ulimit", "nproc=10000:10000",
+        "--network", f"ns:/run/netns/lp-{name}", *(f"--dns={server}" for server in nameservers()),
+        # Rootless podman cannot put its overlay on the container's own overlay.
+        "--volume", f"lp-{name}-home:/home", image, "/sbin/init",
+        # fmt: on
+    )
+    wait_until_up(name)
+    public = Path(f"{key}.pub").read_text().strip()
+    inside(
+        name,
+        f"""
+        useradd --create-home --shell /bin/bash {SSH_USER}
+        echo '{SSH_USER} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{SSH_USER}
+        install -d -m 0700 -o {SSH_USER} -g {SSH_USER} /home/{SSH_USER}/.ssh
+        echo '{public}' >/home/{SSH_USER}/.ssh/authorized_keys
+        chown {SSH_USER}: /home/{SSH_USER}/.ssh/authorized_keys
+        echo 'Port {SSH_PORT}' >/etc/ssh/sshd_config.d/00-port.conf
+        rm -f /etc/ssh/ssh_host_*; ssh-keygen -q -A
+        systemctl restart ssh
+        """,
+    )
+    host_keys = inside(name, "cat /etc/ssh/ssh_host_*_key.pub").splitlines()
+    known_hosts = STATE / f"known_hosts-{name}"
+    known_hosts.write_text("".join(f"[{four}]:{SSH_PORT} {' '.join(k.split()[:2])}\n" for k in host_keys))
+    return {
+        "ansible_host": four,
+        "ansible_port": SSH_PORT,
+        "ansible_user": SSH_USER,
+        "ansible_become": True,
+        "ansible_ssh_private_key_file": str(key),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={known_hosts} -o StrictHostKeyChecking=yes",
+        "lab_ipv6": six,
+    }
+
+
+def up(names: list[str]) -> dict[str, object]:
+    network()
+    hosts = {}
+    for name in names:
+        down([name])
+        taken = {json.loads(path.read_text())["number"] for path in STATE.glob("host-*.json")}
+        number = next(n for n in range(10, 200) if n not in taken)
+        STATE.mkdir(parents=True, exist_ok=True)
+        (STATE / f"host-{name}.json").write_text(json.dumps({"number": number}))
+        hosts[name] = start(name, number)
+    return {"gateways": {"hosts": hosts}}
+
+
+def down(names: list[str]) -> None:
+    for name in names:
+        quiet("podman", "rm", "--force", "--time", "2", f"lp-{name}")
+        quiet("podman", "volume", "rm", "--force", f"lp-{name}-home")
+        quiet("ip", "netns", "delete", f"lp-{name}")
+        (STATE / f"host-{name}.json").unlink(missing_ok=True)
+
+
+def restart(name: str) -> None:
+    """Stop the whole container and start it again: what a container can show of a reboot."""
+    run("podman", "restart", "--time", "20", f"lp-{name}")
+    wait_until_up(name)
+
+
+def everything_down() -> None:
+    names = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
+    down([name.removeprefix("lp-") for name in names if name.startswith("lp-")])
+    quiet("ip", "netns", "delete", NEIGHBOUR)
+    quiet("ip", "link", "delete", BRIDGE)
+    quiet("nft", "delete", "table", "ip", NAT_TABLE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=["up", "down"])
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    if os.geteuid():
+        raise SystemExit("lab: run as root; it makes network namespaces and privileged containers")
+    if arguments.verb == "up":
+        print(json.dumps(up(arguments.names), indent=2))
+    elif arguments.names:
+        down(arguments.names)
+    else:
+        everything_down()
+
+
+if __name__ == "__main__":
+    main()
