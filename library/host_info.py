@@ -79,6 +79,14 @@ container:
   description: Whether the host itself is a container.
   returned: always
   type: bool
+ca_certificates:
+  description: Names of the certificate authorities that an earlier run added.
+  returned: always
+  type: list
+ufw_ipv6:
+  description: Whether UFW filters IPv6 too.
+  returned: always
+  type: bool
 clock:
   description: Service that keeps the clock, empty without one.
   returned: always
@@ -137,6 +145,8 @@ ARGUMENT_SPEC = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "units": {"type": "list", "elements": "str", "default": []},
 }
+
+CA_DIR = "/usr/local/share/ca-certificates"
 
 # Services that keep the clock, whichever the host came with.
 CLOCKS = ("systemd-timesyncd.service", "chrony.service", "ntpsec.service", "ntp.service", "openntpd.service")
@@ -246,6 +256,8 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "disk_free_mb": disk_free_mb([params["releases_dir"], "/home", "/var"]),
         "container": Path("/run/systemd/container").exists(),
         "systemd": Path("/run/systemd/system").is_dir(),
+        "ca_certificates": [path.stem.removeprefix("lobsterpot-") for path in sorted(Path(CA_DIR).glob("lobsterpot-*.crt"))],
+        "ufw_ipv6": "IPV6=no" not in text("/etc/default/ufw"),
         "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
         "ssh": ssh(module),
         "user": user(params["user"]),

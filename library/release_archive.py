@@ -155,7 +155,12 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
         lock = (lock_dir / "package-lock.json").read_bytes()
         problems = lock_problems(json.loads(lock), params["product"], params["version"])
     except FileNotFoundError as error:
-        raise LobsterpotError(f"There is no lock file for {params['product']} {params['version']}: {error}") from error
+        locked = sorted(path.parent.name for path in lock_dir.parent.glob("*/package-lock.json"))
+        raise LobsterpotError(
+            f"gateway_version: there is no lock file for {params['product']} {params['version']} ({error.filename}). "
+            f"Locked are: {', '.join(locked) or 'none'}. "
+            f"To lock another: ansible-playbook playbooks/lock.yml -e gateway_version={params['version']}"
+        ) from error
     except ValueError as error:
         raise LobsterpotError(f"{lock_dir / 'package-lock.json'} is not JSON: {error}") from error
     if problems:

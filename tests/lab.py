@@ -1,7 +1,8 @@
 """The lab: throw-away Debian hosts for the tests, each a systemd container in a network namespace of its own.
 
-    python tests/lab.py up NAME...      make and start hosts, print the inventory (YAML)
+    python tests/lab.py up NAME...      make and start hosts
     python tests/lab.py down NAME...    remove them; without a name, everything the lab ever made
+    python tests/lab.py inventory       print the hosts that are up, as an Ansible inventory script does
 
 A host is reached by SSH (port 2022, user `admin`, key made at run time, host key known), as a real one is. All hosts and the
 namespace `lp-neighbour`, from which the tests attack, hang on one bridge. The addresses exist only on this machine.
@@ -14,10 +15,12 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".cache" / "lab"
@@ -88,7 +91,10 @@ def namespace(name: str, number: int, *, default_route: bool = True) -> None:
     four, six = address(number)
     run("ip", "netns", "add", name)
     run("ip", "link", "add", f"lpv{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
+    # The same hardware address each time a host is made anew: neighbours remember the old one for a while.
+    run("ip", "-n", name, "link", "set", "eth0", "address", f"02:00:00:00:00:{number:02x}")
     run("ip", "link", "set", f"lpv{number}", "master", BRIDGE, "up")
+    quiet("ip", "neigh", "flush", "dev", BRIDGE)
     run("ip", "-n", name, "link", "set", "lo", "up")
     run("ip", "-n", name, "address", "add", f"{four}/24", "dev", "eth0")
     run("ip", "-n", name, "address", "add", f"{six}/64", "dev", "eth0", "nodad")
@@ -131,7 +137,7 @@ def wait_until_up(name: str, seconds: float = 60) -> None:
     raise SystemExit(f"lab: {name} did not come up in {seconds:.0f} s (systemd says {state or 'nothing'})")
 
 
-def start(name: str, number: int) -> dict[str, object]:
+def start(name: str, number: int) -> dict[str, Any]:
     image = base_image()
     namespace(f"lp-{name}", number)
     four, six = address(number)
@@ -171,25 +177,42 @@ def start(name: str, number: int) -> dict[str, object]:
         "ansible_ssh_private_key_file": str(key),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={known_hosts} -o StrictHostKeyChecking=yes",
         "lab_ipv6": six,
+        # Secrets for the tests to plant and then look for: new ones for each host, never in the repository.
+        "lab_planted": {name: f"planted-{name}-{secrets.token_hex(16)}" for name in ("token", "model", "extra")},
     }
 
 
-def up(names: list[str]) -> dict[str, object]:
+def up(names: list[str]) -> None:
     network()
-    hosts = {}
+    STATE.mkdir(parents=True, exist_ok=True)
     for name in names:
         down([name])
-        taken = {json.loads(path.read_text())["number"] for path in STATE.glob("host-*.json")}
+        taken = {state["number"] for state in hosts().values()}
         number = next(n for n in range(10, 200) if n not in taken)
-        STATE.mkdir(parents=True, exist_ok=True)
-        (STATE / f"host-{name}.json").write_text(json.dumps({"number": number}))
-        hosts[name] = start(name, number)
-    return {"gateways": {"hosts": hosts}}
+        variables = start(name, number)
+        (STATE / f"host-{name}.json").write_text(json.dumps({"number": number, "variables": variables}))
+
+
+def hosts() -> dict[str, dict[str, Any]]:
+    """The hosts that are up, by name: their number and their inventory variables."""
+    return {path.stem.removeprefix("host-"): json.loads(path.read_text()) for path in sorted(STATE.glob("host-*.json"))}
+
+
+def inventory() -> dict[str, object]:
+    """What an Ansible inventory script prints."""
+    found = hosts()
+    return {
+        "gateways": {"hosts": list(found)},
+        "_meta": {"hostvars": {name: state["variables"] for name, state in found.items()}},
+    }
 
 
 def down(names: list[str]) -> None:
     for name in names:
         quiet("podman", "rm", "--force", "--time", "2", f"lp-{name}")
+        # Connections that Ansible keeps open lead to a host that is gone; a new one gets the same address.
+        for socket in (Path.home() / ".ansible" / "cp").glob("*"):
+            quiet("ssh", "-O", "stop", "-o", f"ControlPath={socket}", "lab")
         quiet("podman", "volume", "rm", "--force", f"lp-{name}-home")
         quiet("ip", "netns", "delete", f"lp-{name}")
         (STATE / f"host-{name}.json").unlink(missing_ok=True)
@@ -211,13 +234,15 @@ def everything_down() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=["up", "down"])
+    parser.add_argument("verb", choices=["up", "down", "inventory"])
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    if os.geteuid():
+    if arguments.verb == "inventory":
+        print(json.dumps(inventory(), indent=2))
+    elif os.geteuid():
         raise SystemExit("lab: run as root; it makes network namespaces and privileged containers")
-    if arguments.verb == "up":
-        print(json.dumps(up(arguments.names), indent=2))
+    elif arguments.verb == "up":
+        up(arguments.names)
     elif arguments.names:
         down(arguments.names)
     else:

@@ -1,0 +1,83 @@
+"""A model that does what the message says: the stand-in for a provider, and for a model that was taken over.
+
+It imitates an OpenAI-compatible server (POST /v1/chat/completions, with and without `stream`, format:
+https://platform.openai.com/docs/api-reference/chat), as far as the gateway uses it. When the newest user message holds
+
+    CALL <tool> <arguments as JSON>
+
+it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. Anything else
+gets `OK`. It listens on 127.0.0.1, port 9911 or the one named on the command line, and needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import sys
+from typing import Any
+
+CALL = re.compile(r"CALL (\w+) (\{.*\})", re.DOTALL)
+
+
+def text_of(content: Any) -> str:
+    """Message content is text or a list of parts."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content or [] if isinstance(part, dict))
+
+
+def answer(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
+    """Return the assistant's message and the finish reason."""
+    last_user = max((i for i, m in enumerate(messages) if m.get("role") == "user" and CALL.search(text_of(m["content"]))), default=-1)
+    # After a tool call the last message is not always the tool's: look for any of role `tool`.
+    results = [m for m in messages[last_user + 1 :] if m.get("role") == "tool"]
+    if last_user < 0:
+        return {"role": "assistant", "content": "OK"}, "stop"
+    if results:
+        return {"role": "assistant", "content": "RESULT " + json.dumps(text_of(results[-1].get("content")))}, "stop"
+    call = CALL.search(text_of(messages[last_user]["content"]))
+    assert call
+    arguments, _ = json.JSONDecoder().raw_decode(call[2])
+    function = {"name": call[1], "arguments": json.dumps(arguments)}
+    tool_call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    return {"role": "assistant", "content": None, "tool_calls": [tool_call]}, "tool_calls"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        return
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
+        message, reason = answer(request["messages"])
+        common = {"id": "scripted", "created": 1, "model": "scripted"}
+        if request.get("stream"):
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("connection", "close")
+            self.end_headers()
+            for delta, finish in ((message, None), ({}, reason)):
+                chunk = common | {
+                    "object": "chat.completion.chunk",
+                    "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+                }
+                self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+            self.wfile.write(b"data: [DONE]\n\n")
+            self.close_connection = True
+            return
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        choice = {"index": 0, "message": message, "finish_reason": reason}
+        body = json.dumps(common | {"object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+if __name__ == "__main__":
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 9911
+    http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()

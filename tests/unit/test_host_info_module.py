@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a host in one round trip. Files below /proc and /etc, and what tools print, come from the test."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import RunModule, Snapshot
+
+FILES = {
+    "/etc/os-release": 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
+    "/proc/meminfo": "MemTotal:        4028896 kB\n",
+    "/proc/1501/cgroup": "0::/system.slice/openclaw-gateway.service\n",
+    "/proc/1700/cgroup": "0::/system.slice/other.service\n",
+}
+
+PRINTED = {
+    "ss": (
+        'tcp LISTEN 0 511 127.0.0.1:18789 0.0.0.0:* users:(("node",pid=1501,fd=22))\n'
+        'tcp LISTEN 0 128 127.0.0.1:8080 0.0.0.0:* users:(("java",pid=1700,fd=3))\n'
+    ),
+    "sshd": "port 22\nport 2022\npasswordauthentication no\nkexalgorithms mlkem768x25519-sha256\n",
+    "dpkg-query": "ii \topenssh-server\t1:10.0p1-7\nii \tufw\t0.36.2-9\nrc \tpodman\t5.4.2\n",
+    "systemctl": "Id=ssh.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
+}
+
+
+@pytest.fixture
+def host_info(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module, on a host that the test made up."""
+    module = importlib.import_module("host_info")
+    monkeypatch.setattr(module, "text", lambda path: FILES.get(path, ""))
+    monkeypatch.setattr(module, "output", lambda _module, *command: PRINTED[command[0]])
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    return module
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "user": "no-such-user",
+        "releases_dir": str(tmp_path / "releases"),
+        "image": "localhost/openclaw-sandbox",
+        "port": 18789,
+        "unit": "openclaw-gateway.service",
+    }
+
+
+@pytest.mark.usefixtures("host_info")
+def test_a_fresh_host(run_module: RunModule, arguments: dict[str, Any]) -> None:
+    """A host on which nothing was installed yet is described, with nothing missing that a role asks for."""
+    result = run_module("host_info", arguments)
+    assert result["changed"] is False
+    assert result["os"] == {"id": "debian", "version": "13", "name": "Debian GNU/Linux 13 (trixie)"}
+    assert (result["arch"], result["memory_mb"]) == ("arm64", 3934)
+    assert result["disk_free_mb"] > 0
+    assert (result["user"], result["releases"], result["current"], result["images"]) == ({}, [], "", [])
+    assert (result["packages"], result["units"]) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("machine", "arch"), [("x86_64", "x64"), ("aarch64", "arm64"), ("riscv64", "riscv64"), ("armv7l", "armv7l")]
+)
+@pytest.mark.usefixtures("host_info")
+def test_architecture(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, machine: str, arch: str
+) -> None:
+    """What cannot run a release keeps its own name, for the message that refuses it."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert run_module("host_info", arguments)["arch"] == arch
+
+
+@pytest.mark.usefixtures("host_info")
+def test_packages_and_units_that_were_asked_for(run_module: RunModule, arguments: dict[str, Any]) -> None:
+    """Only those named, and of the packages only the installed ones."""
+    asked = {"packages": ["ufw", "podman", "nosuch"], "units": ["ssh.service"]}
+    result = run_module("host_info", arguments | asked)
+    assert result["packages"] == {"ufw": "0.36.2-9"}
+    assert result["units"] == {"ssh.service": {"active": "active", "enabled": "enabled", "loaded": "loaded"}}
+
+
+@pytest.mark.usefixtures("host_info")
+def test_installed_releases(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path) -> None:
+    """Half-unpacked releases do not count; the one in use is the one that `current` names."""
+    for name in ("2026.9.6-x64-b", "2026.9.5-x64-a", ".partial-2026.9.7-x64-c"):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+    (tmp_path / "current").symlink_to("releases/2026.9.5-x64-a")
+    result = run_module("host_info", arguments)
+    assert result["releases"] == ["2026.9.5-x64-a", "2026.9.6-x64-b"]
+    assert result["current"] == "2026.9.5-x64-a"
+
+
+@pytest.mark.parametrize(("port", "process"), [(18789, ""), (8080, "java"), (4711, "")])
+@pytest.mark.usefixtures("host_info")
+def test_who_has_the_port(run_module: RunModule, arguments: dict[str, Any], port: int, process: str) -> None:
+    """The gateway may have its port, a stranger may not."""
+    assert run_module("host_info", arguments | {"port": port})["port_taken_by"] == process
+
+
+@pytest.mark.usefixtures("host_info")
+def test_sshd(run_module: RunModule, arguments: dict[str, Any]) -> None:
+    """The effective settings decide what the firewall keeps open and what can be hardened."""
+    ssh = run_module("host_info", arguments)["ssh"]
+    assert ssh["configured_ports"] == [22, 2022]
+    assert ssh["password_authentication"] is False
+    assert ssh["modern"] is True
+
+
+@pytest.mark.usefixtures("host_info")
+def test_an_sshd_that_cannot_be_asked(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an answer, the unsafe setting is assumed."""
+    monkeypatch.setitem(PRINTED, "sshd", "")
+    ssh = run_module("host_info", arguments)["ssh"]
+    assert (ssh["configured_ports"], ssh["password_authentication"], ssh["modern"]) == ([], True, False)
+
+
+def test_the_connection_is_found_above_sudo(host_info: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sudo removes SSH_CONNECTION; without it the port in use would be closed by the firewall."""
+    monkeypatch.setattr(host_info.os, "getpid", lambda: 300)
+    files = {
+        "/proc/300/stat": "300 (python3) S 200 300 300 0 -1",
+        "/proc/300/environ": "PATH=/bin\0SUDO_USER=admin\0",
+        "/proc/200/stat": "200 (a name) with (parentheses) S 100 200 200 0 -1",
+        "/proc/200/environ": "PATH=/bin\0",
+        "/proc/100/stat": "100 (sshd-session) S 1 100 100 0 -1",
+        "/proc/100/environ": "USER=admin\0SSH_CONNECTION=203.0.113.7 51234 10.0.2.15 2022\0",
+    }
+    monkeypatch.setattr(host_info, "text", lambda path: files.get(path, ""))
+    connection = host_info.ssh_connection()
+    assert (connection.client, connection.port) == ("203.0.113.7", 2022)
+
+
+def test_no_connection_ends_the_search(host_info: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a console there is none; a process that ended meanwhile ends the search, too."""
+    monkeypatch.setattr(host_info.os, "getpid", lambda: 300)
+    monkeypatch.setattr(host_info, "text", lambda path: {"/proc/300/stat": "300 (x) S 200 1"}.get(path, ""))
+    assert host_info.ssh_connection() is None
+
+
+@pytest.mark.usefixtures("host_info")
+def test_touches_nothing(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, snapshot: Snapshot) -> None:
+    """Reading changes nothing, and says the same in check mode."""
+    before = snapshot(tmp_path)
+    assert run_module("host_info", arguments) | {"disk_free_mb": 0, "invocation": 0} == run_module(
+        "host_info", arguments, check=True
+    ) | {"disk_free_mb": 0, "invocation": 0}
+    assert snapshot(tmp_path) == before

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judging what was read from a host."""
+
+# ruff: noqa: S104 - nothing listens on the addresses in the samples
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils.lobsterpot import posture
+from ansible.module_utils.lobsterpot.host import Listener
+from ansible.module_utils.lobsterpot.posture import Audit
+
+REPORT = json.dumps(
+    {
+        "ts": 1760000000000,
+        "summary": {"critical": 1, "warn": 2, "info": 1},
+        "findings": [
+            {"checkId": "gateway.bind_no_auth", "severity": "critical", "title": "Gateway binds beyond loopback"},
+            {"checkId": "logging.redact_off", "severity": "warn", "title": "Redaction is off"},
+            {"checkId": "fs.config.perms_readable", "severity": "warn", "title": "Config is readable"},
+            {"checkId": "summary.attack_surface", "severity": "info", "title": "Attack surface"},
+        ],
+    }
+)
+JUDGED = Audit(
+    critical=("gateway.bind_no_auth: Gateway binds beyond loopback",),
+    warnings=("logging.redact_off: Redaction is off", "fs.config.perms_readable: Config is readable"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "audit"),
+    [
+        (REPORT, JUDGED),
+        ("Config warnings: none\n" + REPORT, JUDGED),
+        ('{"findings": []}', Audit((), ())),
+        ("", None),
+        ("Error: cannot read the configuration\n", None),
+        (REPORT[:-10], None),
+        ("{}", None),
+        ("[]", None),
+        ('{"findings": null}', None),
+        ('{"findings": ["text"]}', None),
+        ('{"findings": [{"severity": "critical"}]}', None),
+        ('{"findings": [{"checkId": "x", "title": "no severity"}]}', None),
+    ],
+)
+def test_audit(text: str, audit: Audit | None) -> None:
+    """A report that cannot be read in full is no report; silence is never taken for a clean result."""
+    assert posture.parse_audit(text) == audit
+
+
+@pytest.mark.xfail(strict=True, raises=RecursionError, reason="deep nesting ends in a RecursionError")
+def test_a_deeply_nested_audit_is_no_report() -> None:
+    """The gateway's user can change what the audit prints; it must not crash the check."""
+    assert posture.parse_audit('{"findings": ' + "[" * 200_000) is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "address", "port", "process", "problem"),
+    [
+        ("tcp", "127.0.0.1", 18789, "node", ""),
+        ("tcp", "::1", 18789, "node", ""),
+        ("tcp", "0.0.0.0", 22, "sshd", ""),
+        ("tcp", "*", 2022, "systemd", ""),
+        ("tcp", "::", 22, "", ""),
+        ("udp", "10.0.2.15", 68, "dhclient", ""),
+        ("udp", "fe80::1", 546, "systemd-network", ""),
+        ("tcp", "0.0.0.0", 443, "caddy", ""),
+        ("tcp", "0.0.0.0", 18789, "node", "node listens on 0.0.0.0 tcp/18789, outside loopback"),
+        ("tcp", "*", 18789, "node", "node listens on * tcp/18789, outside loopback"),
+        ("tcp", "::", 22, "dropbear", "dropbear listens on :: tcp/22, outside loopback"),
+        ("udp", "0.0.0.0", 22, "sshd", "sshd listens on 0.0.0.0 udp/22, outside loopback"),
+        ("udp", "0.0.0.0", 443, "caddy", "caddy listens on 0.0.0.0 udp/443, outside loopback"),
+        ("tcp", "0.0.0.0", 68, "nc", "nc listens on 0.0.0.0 tcp/68, outside loopback"),
+        ("tcp", "10.0.2.15", 5432, "", "an unknown process listens on 10.0.2.15 tcp/5432, outside loopback"),
+    ],
+)
+def test_listener(protocol: str, address: str, port: int, process: str, problem: str) -> None:
+    """What the world can reach is SSH, a DHCP client, or named by the operator; protocol and process count."""
+    found = posture.listener_problems([Listener(protocol, address, port, process, 1)], [22, 2022], ["tcp/443"])
+    assert found == ([problem] if problem else [])
+
+
+def test_listeners_are_named_once_and_in_order() -> None:
+    """The same socket in several workers is one problem."""
+    listeners = [Listener("tcp", "0.0.0.0", 81, "b", 1), Listener("tcp", "0.0.0.0", 80, "a", 2)] * 2
+    assert posture.listener_problems(listeners, [22], []) == [
+        "a listens on 0.0.0.0 tcp/80, outside loopback",
+        "b listens on 0.0.0.0 tcp/81, outside loopback",
+    ]
+
+
+NO_SUDO = "User openclaw is not allowed to run sudo on host.\n"
+SUDO = "User openclaw may run the following commands on host:\n    (ALL) NOPASSWD: ALL\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "shell", "password", "sudo", "problems"),
+    [
+        ([], "/usr/sbin/nologin", "!", NO_SUDO, []),
+        ([], "/bin/false", "*", "", []),
+        ([], "/usr/sbin/nologin", "!$y$j9T$locked", NO_SUDO, []),
+        (["adm", "sudo"], "/bin/false", "!", "", ["openclaw is a member of adm, sudo; it needs no group but its own"]),
+        ([], "/bin/bash", "!", "", ["openclaw has the login shell /bin/bash"]),
+        ([], "/bin/false", "$y$j9T$hash", "", ["openclaw can log in with a password"]),
+        ([], "/bin/false", "", "", ["openclaw can log in with a password"]),
+        ([], "/bin/false", "!", SUDO, ["openclaw may use sudo"]),
+    ],
+)
+def test_user(groups: list[str], shell: str, password: str, sudo: str, problems: list[str]) -> None:
+    """The gateway runs as somebody who is nothing else; an empty password is one too."""
+    assert posture.user_problems("openclaw", groups, shell, password, sudo) == problems
+
+
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "problem"),
+    [
+        (0, 7, 0o640, ""),
+        (1000, 7, 0o640, "belongs to 1000:7 with mode 0640, it must be 0:7 and 0640"),
+        (0, 0, 0o640, "belongs to 0:0 with mode 0640, it must be 0:7 and 0640"),
+        (0, 7, 0o644, "belongs to 0:7 with mode 0644, it must be 0:7 and 0640"),
+        (0, 7, 0o4640, "belongs to 0:7 with mode 4640, it must be 0:7 and 0640"),
+    ],
+)
+def test_file(owner: int, group: int, mode: int, problem: str) -> None:
+    """Owner, group and mode must be exactly those that were set."""
+    found = posture.file_problems("/etc/openclaw/openclaw.json", owner, group, mode, (0, 7, 0o640))
+    assert found == ([f"/etc/openclaw/openclaw.json {problem}"] if problem else [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "problems"),
+    [
+        ({"denyusers": ["games", "openclaw"], "permitemptypasswords": ["no"]}, []),
+        ({"denyusers": ["games openclaw"], "permitemptypasswords": ["no"]}, []),
+        (
+            {"denyusers": ["openclaw2"], "permitemptypasswords": ["no"]},
+            ["sshd would let openclaw in: its drop-in is not in effect"],
+        ),
+        ({"denyusers": ["openclaw"], "permitemptypasswords": ["yes"]}, ["sshd takes empty passwords"]),
+        ({}, ["sshd would let openclaw in: its drop-in is not in effect", "sshd takes empty passwords"]),
+    ],
+)
+def test_ssh(settings: dict[str, list[str]], problems: list[str]) -> None:
+    """The effective settings decide; an sshd that cannot be asked is not in order."""
+    assert posture.ssh_problems(settings, "openclaw") == problems
