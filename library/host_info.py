@@ -83,6 +83,10 @@ ca_certificates:
   description: Names of the certificate authorities that an earlier run added.
   returned: always
   type: list
+apt_proxy:
+  description: Whether an earlier run set a proxy for the package manager.
+  returned: always
+  type: bool
 ufw_ipv6:
   description: Whether UFW filters IPv6 too.
   returned: always
@@ -213,17 +217,16 @@ def user(name: str) -> dict[str, object]:
 
 
 def images(name: str, image: str) -> list[str]:
-    """Ask the gateway user's own podman, as that user: root does not read a store that somebody else writes."""
-    podman = shutil.which("podman")
-    entry = user(name)
-    if not podman or not entry or not Path(f"/run/user/{entry['uid']}").is_dir():
-        return []
-    command = ["setpriv", "--reuid", name, "--regid", str(entry["gid"]), "--clear-groups", "env", "-i"]
-    command += [f"HOME={entry['home']}", f"USER={name}", f"XDG_RUNTIME_DIR=/run/user/{entry['uid']}", "PATH=/usr/bin:/bin"]
-    command += [podman, "image", "ls", "--filter", f"reference={image}", "--format", "{{.Tag}}"]
+    """Ask the gateway user's own podman, as that user: root does not read a store that somebody else writes.
+
+    By the script that the account role installed, which also keeps podman from the user's own settings: they can name
+    programs to run.
+    """
+    command = [f"/usr/local/lib/lobsterpot/run-as-{name}", "podman", "image", "ls", "--filter", f"reference={image}"]
+    command += ["--format", "{{.Tag}}"]
     try:
         done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=30, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
+    except (OSError, subprocess.TimeoutExpired):
         return []
     return sorted(set(done.stdout[:65536].decode(errors="replace").split()))
 
@@ -257,6 +260,7 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "container": Path("/run/systemd/container").exists(),
         "systemd": Path("/run/systemd/system").is_dir(),
         "ca_certificates": [path.stem.removeprefix("lobsterpot-") for path in sorted(Path(CA_DIR).glob("lobsterpot-*.crt"))],
+        "apt_proxy": Path("/etc/apt/apt.conf.d/50lobsterpot-proxy").exists(),
         "ufw_ipv6": "IPV6=no" not in text("/etc/default/ufw"),
         "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
         "ssh": ssh(module),

@@ -107,7 +107,7 @@ ARGUMENT_SPEC = {
 
 def npm_command(arch: str, cache: Path, registry: str) -> list[str]:
     """The one npm call: what the lock file says, for a Linux host with glibc, nothing run."""
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=2"]
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=2", "--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=5000"]
     command += ["--os=linux", f"--cpu={arch}", "--libc=glibc", f"--cache={cache / 'npm'}"]
     return [*command, f"--registry={registry}"] if registry else command
 

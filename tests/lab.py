@@ -224,6 +224,13 @@ def restart(name: str) -> None:
     wait_until_up(name)
 
 
+def site(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run site.yml on one host as an operator does; the caller judges the result."""
+    command = ["ansible-playbook", "-i", "molecule/shared/inventory", "--limit", name, "site.yml", *arguments]
+    environment = {**os.environ, "NO_COLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=900)
+
+
 def everything_down() -> None:
     names = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
     down([name.removeprefix("lp-") for name in names if name.startswith("lp-")])

@@ -283,7 +283,7 @@ def test_an_audit_that_hangs(
 ) -> None:
     """A gateway that was taken over cannot hold the check up."""
     monkeypatch.setattr(gateway_posture, "AUDIT_SECONDS", 0.1)
-    (tmp_path / "openclaw").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "openclaw").write_text("#!/bin/sh\nexec sleep 20\n")
     expected = "the gateway's own security audit gave no report"
     assert run_module("gateway_posture", arguments)["problems"] == [expected]
 
@@ -306,7 +306,7 @@ def test_a_tool_is_bounded_and_may_be_missing() -> None:
     """A tool that hangs, floods or does not exist gives an answer that fails the check, and no crash."""
     assert OUTPUT("echo", "words") == "words\n"
     assert OUTPUT("/no/such/tool") == ""
-    assert OUTPUT("sleep", "600", seconds=0.1) == ""
+    assert OUTPUT("sh", "-c", "echo early; exec sleep 20", seconds=0.1) == ""
     assert len(OUTPUT("head", "--bytes=3000000", "/dev/zero")) == 1_048_576
     assert OUTPUT("printenv", "LC_ALL") == "C\n"
 

@@ -104,6 +104,39 @@ def test_who_has_the_port(run_module: RunModule, arguments: dict[str, Any], port
     assert run_module("host_info", arguments | {"port": port})["port_taken_by"] == process
 
 
+def test_authorities_of_an_earlier_run(
+    run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, host_info: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only those that were added by a run are counted, so that only those are ever removed."""
+    for name in ("lobsterpot-b.crt", "lobsterpot-a.crt", "lobsterpot-c.pem", "of-the-operator.crt"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(host_info, "CA_DIR", str(tmp_path))
+    assert run_module("host_info", arguments)["ca_certificates"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("content", "filtered"), [("IPV6=yes\n", True), ("IPV6=no\n", False)])
+@pytest.mark.usefixtures("host_info")
+def test_ufw_and_ipv6(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, content: str, filtered: bool
+) -> None:
+    """A firewall that leaves IPv6 alone leaves the host open."""
+    monkeypatch.setitem(FILES, "/etc/default/ufw", content)
+    assert run_module("host_info", arguments)["ufw_ipv6"] is filtered
+
+
+@pytest.mark.xfail(strict=True, reason="the file is searched for one spelling, also in comments")
+@pytest.mark.parametrize(
+    ("content", "filtered"), [('IPV6="no"\n', False), ("IPV6=NO\n", False), ("# IPV6=no\nIPV6=yes\n", True)]
+)
+@pytest.mark.usefixtures("host_info")
+def test_ufw_and_ipv6_as_ufw_reads_it(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, content: str, filtered: bool
+) -> None:
+    """UFW takes quotes and capitals, too, and skips comments."""
+    monkeypatch.setitem(FILES, "/etc/default/ufw", content)
+    assert run_module("host_info", arguments)["ufw_ipv6"] is filtered
+
+
 @pytest.mark.usefixtures("host_info")
 def test_sshd(run_module: RunModule, arguments: dict[str, Any]) -> None:
     """The effective settings decide what the firewall keeps open and what can be hardened."""

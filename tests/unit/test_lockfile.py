@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,12 @@ from ansible.module_utils.lobsterpot.lockfile import lock_problems, release_id
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+LOCKS = sorted((Path(__file__).parents[2] / "roles/release/files/locks").glob("*/*/package-lock.json"))
 SHA512 = "sha512-" + "A" * 86 + "=="
 
 
 def entry(version: str, **changes: Any) -> dict[str, Any]:
-    return {"version": version, "resolved": "https://registry.npmjs.org/x/-/x.tgz", "integrity": SHA512} | changes
+    return {"version": version, "integrity": SHA512} | changes
 
 
 def lock(**packages: dict[str, Any]) -> dict[str, Any]:
@@ -72,9 +75,31 @@ def test_a_sound_lock_file_has_no_problems() -> None:
     assert problems(lock()) == []
 
 
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: f"{path.parts[-3]}-{path.parts[-2]}")
+def test_the_lock_files_at_hand_are_sound(path: Path) -> None:
+    """Every release that the project offers can be built."""
+    assert lock_problems(json.loads(path.read_text()), path.parts[-3], path.parts[-2]) == []
+
+
+def test_the_registry_may_be_named() -> None:
+    """npm writes where a package came from, unless it is told to leave that open."""
+    assert problems(lock(x=entry("1.0.0", resolved="https://registry.npmjs.org/x/-/x-1.0.0.tgz"))) == []
+
+
 def test_a_bundled_package_lies_under_its_parents_hash() -> None:
     """A package inside another's archive has no hash of its own, npm writes none."""
-    assert problems(lock(inner={"version": "1.0.0", "inBundle": True})) == []
+    content = lock(openclaw=entry("2026.9.6", bundleDependencies=["inner"]))
+    content["packages"]["node_modules/openclaw/node_modules/inner"] = {"version": "1.8.0", "inBundle": True}
+    assert problems(content) == []
+
+
+@pytest.mark.xfail(strict=True, reason="whatever says inBundle is let through")
+@pytest.mark.parametrize("path", ["evil", "openclaw/node_modules/evil"])
+@pytest.mark.parametrize("changes", [{}, {"resolved": "https://evil.example/evil.tgz"}])
+def test_a_package_that_only_says_it_is_bundled_is_named(path: str, changes: dict[str, Any]) -> None:
+    """npm downloads such a package, and without a hash checks nothing, unless its parent's entry bundles it."""
+    content = lock(**{path: {"version": "1.0.0", "inBundle": True, **changes}})
+    assert problems(content) == [f"node_modules/{path} is not pinned by SHA-512"]
 
 
 @pytest.mark.parametrize(
@@ -110,14 +135,14 @@ def test_an_unpinned_package_is_named(changes: dict[str, Any], problem: str) -> 
     ],
 )
 def test_only_a_url_of_a_registry_is_accepted(resolved: str) -> None:
-    """npm checks no hash for git and folders, so an integrity written beside them pins nothing."""
+    """npm checks no hash of what comes from git, so an integrity written beside it pins nothing."""
     assert problems(lock(evil=entry("1.0.0", resolved=resolved))) == ["node_modules/evil does not come from a registry"]
 
 
 @pytest.mark.xfail(strict=True, reason="the value after sha512- is not looked at")
 @pytest.mark.parametrize("integrity", ["sha512-", "sha512-?", "sha512-AAAA"])
 def test_a_hash_that_is_none_is_refused(integrity: str) -> None:
-    """A name of an algorithm without a whole digest pins nothing."""
+    """npm takes a name of an algorithm without a digest for no hash at all, and checks nothing."""
     assert problems(lock(evil=entry("1.0.0", integrity=integrity))) == ["node_modules/evil is not pinned by SHA-512"]
 
 

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# One command: every test. `--fast`: lint and unit tests only, in minutes, without root.
+# On Debian and Ubuntu, as root, it installs the tools of the distribution that the container tests need.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+case "${1:-}" in
+  "" | --fast) mode=${1:-} ;;
+  *)
+    echo "usage: ./test.sh [--fast]" >&2
+    exit 2
+    ;;
+esac
+
+# shellcheck source=scripts/bootstrap.sh
+. scripts/bootstrap.sh
+bootstrap dev
+export NO_COLOR=1 ANSIBLE_NOCOLOR=1 PYTHONDONTWRITEBYTECODE=1
+
+passed=0
+failed=()
+started=$SECONDS
+
+# Run one step, show how long it took, go on when it fails.
+step() {
+  local name=$1 begin=$SECONDS
+  shift
+  printf '\n=== %s\n' "$name"
+  if "$@"; then
+    passed=$((passed + 1))
+    printf -- '--- %s: passed (%d s)\n' "$name" $((SECONDS - begin))
+  else
+    failed+=("$name")
+    printf -- '--- %s: FAILED (%d s)\n' "$name" $((SECONDS - begin))
+  fi
+}
+
+# The distribution's tools for the container tests: nothing is installed that is there.
+distribution_tools() {
+  local missing=() package
+  for package in podman runc mmdebstrap zstd nftables iproute2 openssh-client nmap; do
+    dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+step "ruff check" ruff check .
+step "ruff format" ruff format --check .
+step "mypy" mypy
+step "yamllint" yamllint --strict .
+step "ansible-lint" ansible-lint --quiet
+step "unit tests" pytest tests/unit
+
+if [ "$mode" != --fast ]; then
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "The container tests make network namespaces and privileged containers: they need root on Debian or Ubuntu." >&2
+    failed+=("container tests")
+  else
+    step "tools of the distribution" distribution_tools
+    step "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
+    step "unsafe input (molecule refuses)" molecule test --scenario-name refuses
+    python3 tests/lab.py down
+  fi
+fi
+
+printf '\n%d min %d s in all\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
+for name in ${failed[@]+"${failed[@]}"}; do
+  printf 'FAILED: %s\n' "$name"
+done
+printf '%d passed, %d failed\n' "$passed" "${#failed[@]}"
+[ ${#failed[@]} -eq 0 ]

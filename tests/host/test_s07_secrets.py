@@ -1,0 +1,64 @@
+"""S7: a planted secret is found nowhere but where it belongs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+from conftest import NAME, Host, playbook
+
+SEARCH = """
+# Every file that somebody other than root and the gateway's user could read, and the journal, and all arguments and environments.
+find / -xdev -type f -perm /004 -not -path '/proc/*' -not -path '/sys/*' -print0 2>/dev/null | xargs -0 grep -ls -- "$(cat /root/needle)" || true
+journalctl --no-pager --output=cat | grep -c -- "$(cat /root/needle)" || true
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c -- "$(cat /root/needle)" || true
+"""
+
+
+def test_output_of_a_verbose_run_that_changes_secrets(gateway: Host, tmp_path: Path) -> None:
+    """S7: new values for every kind of secret, a run with -vvv and --diff: no value in its output, old or new."""
+    fresh = {kind: f"planted-fresh-{secrets.token_hex(16)}" for kind in ("token", "model", "extra")}
+    variables = tmp_path / "secrets.json"
+    variables.write_text(json.dumps({"lab_planted": fresh}))
+    variables.chmod(0o600)
+    old = gateway.variables["lab_planted"]
+    try:
+        done = playbook("-vvv", "--diff", "--extra-vars", f"@{variables}")
+    finally:
+        playbook("--tags", "gateway")
+    said = done.stdout + done.stderr
+    assert f"{NAME} : ok=" in " ".join(said.split())
+    assert [kind for kind, value in {**fresh, **{f"old {k}": v for k, v in old.items()}}.items() if value in said] == []
+
+
+def test_nothing_others_can_read_holds_a_secret(gateway: Host) -> None:
+    """S7: no world-readable file, no line of the journal, no argument of a process holds one of the planted values."""
+    for value in gateway.variables["lab_planted"].values():
+        gateway.run(f"umask 077; printf '%s' '{value}' >/root/needle")
+        assert gateway.run(SEARCH).split() == ["0", "0"]
+    gateway.run("rm /root/needle")
+
+
+def test_the_search_finds_what_is_there(gateway: Host) -> None:
+    """The search above is a good one: a value left readable is found."""
+    gateway.run("umask 077; printf needle-1 >/root/needle; umask 022; echo needle-1 >/srv/left-behind")
+    try:
+        assert gateway.run(SEARCH).split()[0] == "/srv/left-behind"
+    finally:
+        gateway.run("rm /srv/left-behind /root/needle")
+
+
+def test_the_secrets_lie_where_they_should(gateway: Host) -> None:
+    """S7: the original is root's, mode 0600; the service's copy is in memory, readable by it alone."""
+    assert gateway.run("stat -c '%U %G %a' /etc/openclaw/secrets.json").strip() == "root root 600"
+    assert gateway.run("stat -c '%U %G %a' /run/openclaw/secrets.json").strip() == "openclaw openclaw 400"
+    assert gateway.run("stat -f -c %T /run/openclaw").strip() == "tmpfs"
+    held = json.loads(gateway.run("cat /etc/openclaw/secrets.json"))
+    assert held["gateway"]["token"] == gateway.variables["lab_planted"]["token"]
+
+
+def test_no_copy_is_left_behind(gateway: Host) -> None:
+    """S7: no archive, no staged file, no backup stays on the host after a run."""
+    assert gateway.run("find /etc /opt/openclaw -maxdepth 3 -name '.lobsterpot-*' -o -maxdepth 3 -name '*.bak' -o -maxdepth 3 -name '.secrets-*'") == ""
+    assert gateway.run("ls -A /var/cache/lobsterpot") == ""

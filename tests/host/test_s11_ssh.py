@@ -1,0 +1,54 @@
+"""S11, and SSH itself: the operator keeps the door, nobody else has one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from conftest import Host, playbook
+
+
+def effective(gateway: Host) -> dict[str, str]:
+    return dict(line.split(" ", 1) for line in gateway.run("sshd -T").splitlines() if " " in line)
+
+
+def test_keys_only_after_a_key_was_proven(gateway: Host) -> None:
+    """Passwords are off, and root logs in by key at most."""
+    settings = effective(gateway)
+    assert settings["passwordauthentication"] == "no"
+    assert settings["kbdinteractiveauthentication"] == "no"
+    assert settings["permitrootlogin"] in ("without-password", "prohibit-password")
+    assert settings["port"] == "2022"
+
+
+def test_the_firewall_allows_the_port_in_use(gateway: Host) -> None:
+    """S11: the rule names the port of the connection, not the standard one."""
+    rules = gateway.run("ufw show added").splitlines()[1:]
+    assert rules == ["ufw allow 2022/tcp comment 'SSH (Lobsterpot)'"]
+
+
+def test_ssh_audit_has_no_warning(gateway: Host) -> None:
+    """No weak algorithm: ssh-audit prints neither a failure nor a warning."""
+    command = ["ssh-audit", "--json", "--skip-rate-test", "--port", "2022", gateway.ipv4]
+    report = json.loads(subprocess.run(command, check=False, capture_output=True, text=True).stdout)
+    notes = [
+        f"{entry['algorithm']}: {note}"
+        for kind in ("kex", "key", "enc", "mac")
+        for entry in report[kind]
+        for level in ("fail", "warn")
+        for note in entry.get("notes", {}).get(level, [])
+    ]
+    assert notes == []
+    assert report["kex"]
+
+
+def test_an_invalid_drop_in_is_never_installed(gateway: Host, tmp_path: Path) -> None:
+    """S11: a setting that sshd refuses stops the run; the drop-in and the running sshd stay as they are."""
+    before = gateway.run("sha256sum /etc/ssh/sshd_config.d/01-lobsterpot.conf; systemctl show -p MainPID ssh")
+    variables = tmp_path / "bad.json"
+    variables.write_text(json.dumps({"ssh_deny_users": ["nobody\nNoSuchSetting yes"]}))
+    done = playbook("--tags", "ssh", "--extra-vars", f"@{variables}", check=False)
+    assert done.returncode != 0
+    assert "NoSuchSetting" in done.stdout
+    assert gateway.run("sha256sum /etc/ssh/sshd_config.d/01-lobsterpot.conf; systemctl show -p MainPID ssh") == before

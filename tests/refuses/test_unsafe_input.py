@@ -1,0 +1,124 @@
+"""S14: unsafe or impossible input stops the run with one clear message, and the fresh host stays as it was, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import lab  # noqa: E402 - found by the line above
+
+NAME = os.environ.get("LAB_HOST", "gw2")
+FINGERPRINT = (ROOT / "molecule" / "shared" / "fingerprint.sh").read_text()
+
+
+def refused(tmp_path: Path, variables: dict[str, object]) -> str:
+    """Run site.yml with the variables; demand that it fails and changes nothing; return what it said."""
+    file = tmp_path / "variables.json"
+    file.write_text(json.dumps(variables))
+    before = lab.inside(NAME, FINGERPRINT)
+    done = lab.site(NAME, "--extra-vars", f"@{file}")
+    assert done.returncode != 0, done.stdout[-2000:]
+    assert lab.inside(NAME, FINGERPRINT) == before
+    return " ".join((done.stdout + done.stderr).split())
+
+
+CASES: dict[str, tuple[dict[str, object], list[str]]] = {
+    "too little memory": ({"baseline_min_memory_mb": 9000000}, ["MiB of memory", "baseline_min_memory_mb", "Nothing was changed"]),
+    "too little disk": ({"baseline_min_disk_mb": 900000000}, ["MiB of free disk", "baseline_min_disk_mb", "Nothing was changed"]),
+    "a version without a lock file": (
+        {"gateway_version": "2026.1.1"},
+        ["no lock file for openclaw 2026.1.1", "Locked are: 2026.9.5, 2026.9.6", "playbooks/lock.yml"],
+    ),
+    "an unknown product": ({"gateway_product": "moltbot"}, ["gateway_product must be openclaw"]),
+    "a privileged port": ({"gateway_port": 80}, ["gateway_port a number from 1024"]),
+    "an open DM policy": ({"gateway_channels": {"telegram": {"dmPolicy": "open"}}}, ["no dmPolicy", "may be open"]),
+    "an open policy of an account": (
+        {"gateway_channels": {"telegram": {"accounts": {"work": {"dmPolicy": "open"}}}}},
+        ["no dmPolicy", "may be open"],
+    ),
+    "an open policy by the back door": (
+        {"gateway_config_extra": {"channels": {"telegram": {"groupPolicy": "open"}}}},
+        ["groupPolicy may be open"],
+    ),
+    "everybody on an allowlist": ({"gateway_channels": {"telegram": {"allowFrom": ["*"]}}}, ['no allowFrom may hold "*"']),
+    "an owner that is no sender": ({"gateway_command_owners": ["somebody"]}, ["gateway_command_owners must be CHANNEL:SENDER"]),
+    "everybody an owner": ({"gateway_command_owners": ["telegram:*"]}, ["gateway_command_owners must be CHANNEL:SENDER"]),
+    "root as the gateway's user": ({"account_user": "root"}, ["account_user: 'root' cannot be the gateway's user"]),
+    "the operator as the gateway's user": ({"account_user": "admin"}, ["account_user: 'admin' cannot be the gateway's user"]),
+    "a sandbox without bounds": ({"sandbox_memory": "0"}, ["A sandbox without bounds is not made"]),
+    "keys of the wrong type": ({"gateway_model_keys": "text"}, ["gateway_model_keys"]),
+    "passwords: neither yes nor no": ({"ssh_password_authentication": "maybe"}, ["is none of auto, true, false"]),
+    "a name never banned": ({"fail2ban_ignore": ["office.example"]}, ["fail2ban_ignore", "no address or network"]),
+    "a listener that is no port": ({"verify_allowed_listeners": ["https"]}, ["verify_allowed_listeners", "tcp/443"]),
+    "a certificate that is none": ({"baseline_extra_ca_certificates": {"x": "text"}}, ["baseline_extra_ca_certificates"]),
+}
+
+
+@pytest.mark.parametrize(("variables", "words"), CASES.values(), ids=CASES.keys())
+def test_refused_with_words(tmp_path: Path, variables: dict[str, object], words: list[str]) -> None:
+    """S14: what is wrong, which variable, how to fix it."""
+    said = refused(tmp_path, variables)
+    for word in words:
+        assert word in said, said[-1500:]
+
+
+@pytest.mark.parametrize("token", [secrets.token_hex(8), "ab" * 20], ids=["short", "the same few"])
+def test_a_weak_token(tmp_path: Path, token: str) -> None:
+    """S14, S7: a weak token is refused, and not repeated in the message."""
+    said = refused(tmp_path, {"gateway_token": token})
+    assert "gateway_token is too weak" in said
+    assert token not in said
+
+
+@contextmanager
+def changed_host(do: str, undo: str) -> Iterator[None]:
+    lab.inside(NAME, do)
+    try:
+        yield
+    finally:
+        lab.inside(NAME, undo)
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """S14: another program has the gateway's port: it is named."""
+    listen = "systemd-run --quiet --unit squatter python3 -m http.server 18789 --bind 127.0.0.1 --directory /srv; "
+    listen += "for i in $(seq 100); do ss -Hltn sport = :18789 | grep -q . && break; sleep 0.1; done"
+    with changed_host(listen, "systemctl stop squatter"):
+        said = refused(tmp_path, {})
+    assert "gateway_port: 18789 is taken" in said
+    assert "python3" in said
+
+
+@pytest.mark.parametrize(("system", "version"), [("ubuntu", "20.04"), ("debian", "11"), ("fedora", "42")])
+def test_an_unsupported_system(tmp_path: Path, system: str, version: str) -> None:
+    """S14: other systems and older releases are refused by name."""
+    other = f"printf 'ID={system}\\nVERSION_ID={version}\\nPRETTY_NAME=\"{system} {version}\"\\n' >/etc/os-release"
+    with changed_host("cp -a --remove-destination $(readlink -f /etc/os-release) /etc/os-release; cp -a /etc/os-release /root/os; " + other, "mv /root/os /etc/os-release"):
+        said = refused(tmp_path, {})
+    assert f"runs {system} {version}" in said
+    assert "Supported are Ubuntu 24.04 and 26.04, Debian 12 and 13" in said
+
+
+def test_an_unreachable_npm_mirror(tmp_path: Path) -> None:
+    """S14: the release cannot be downloaded: npm's words, the variable to set, and the host untouched."""
+    said = refused(tmp_path, {"release_registry": "http://127.0.0.1:9/", "release_cache_dir": str(tmp_path / "cache")})
+    assert "npm could not download the release 2026.9.6" in said
+    assert "set release_registry" in said
+
+
+def test_an_unreachable_debian_mirror(tmp_path: Path) -> None:
+    """S14: the host's package mirror cannot be reached: one message, and no package or setting of the host changed."""
+    with changed_host("cp -a /etc/apt/sources.list /root/sources; echo 'deb http://127.0.0.1:9/debian bookworm main' >/etc/apt/sources.list", "mv /root/sources /etc/apt/sources.list"):
+        said = refused(tmp_path, {})
+    assert "could not be installed on" in said
+    assert "Nothing else was changed" in said
