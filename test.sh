@@ -49,7 +49,7 @@ step "ruff check" ruff check .
 step "ruff format" ruff format --check .
 step "mypy" mypy
 step "yamllint" yamllint --strict .
-step "ansible-lint" ansible-lint --quiet
+step "ansible-lint" ansible-lint -q
 step "unit tests" pytest tests/unit
 
 if [ "$mode" != --fast ]; then

@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 os.environ["PATH"] = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
 
-import lab  # noqa: E402 - found by the line above
+from tests import lab  # noqa: E402 - found by the line above
 
 CACHE = Path.home() / ".cache" / "lobsterpot"
 PACKAGES = (
@@ -30,7 +30,12 @@ PACKAGES = (
     "unattended-upgrades zstd systemd-timesyncd"
 )
 CONFIG = {
-    "gateway": {"mode": "local", "bind": "loopback", "port": 18789, "auth": {"mode": "token", "token": "benchmark-" + "0" * 24}},
+    "gateway": {
+        "mode": "local",
+        "bind": "loopback",
+        "port": 18789,
+        "auth": {"mode": "token", "token": "benchmark-" + "0" * 24},
+    },
     "agents": {"defaults": {"sandbox": {"mode": "all", "backend": "podman", "docker": {"image": "localhost/openclaw-sandbox:bench"}}}},
 }
 BARE = f"""
@@ -48,7 +53,8 @@ tar --extract --zstd --file /tmp/release.tar.zst --directory /opt/openclaw
 mkdir -p /etc/containers; printf '[storage]\\ndriver = "overlay"\\n' >/etc/containers/storage.conf
 chmod 0644 /tmp/sandbox.tar.zst
 cd /
-as_user="setpriv --reuid openclaw --regid openclaw --init-groups env -i HOME=/home/openclaw USER=openclaw PATH=/usr/bin:/bin XDG_RUNTIME_DIR=/run/user/$uid"
+environment="HOME=/home/openclaw USER=openclaw PATH=/usr/bin:/bin XDG_RUNTIME_DIR=/run/user/$uid"
+as_user="setpriv --reuid openclaw --regid openclaw --init-groups env -i $environment"
 $as_user podman import --quiet /tmp/sandbox.tar.zst localhost/openclaw-sandbox:bench 2>/dev/null
 install -d -m 0700 -o openclaw -g openclaw /home/openclaw/.openclaw
 cat >/home/openclaw/.openclaw/openclaw.json <<'JSON'

@@ -5,7 +5,10 @@ import json
 import os
 import re
 
-match = re.fullmatch(r"(?:(?P<user>[^@]+)@)?(?P<host>\[[0-9a-fA-F:]+\]|[^:]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:]*)(?::(?P<port>\d+))?", os.environ["LOBSTERPOT_HOST"])
+match = re.fullmatch(
+    r"(?:(?P<user>[^@]+)@)?(?P<host>\[[0-9a-fA-F:]+\]|[^:]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:]*)(?::(?P<port>\d+))?",
+    os.environ["LOBSTERPOT_HOST"],
+)
 if not match:
     raise SystemExit("LOBSTERPOT_HOST is not of the form [user@]host[:port]")
 host = match["host"].strip("[]")

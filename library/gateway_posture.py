@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: gateway_posture
 short_description: Read back whether a host is what it should be
 description:
-  - Reads only. Asks the running system (systemd, the gateway, sshd, UFW, fail2ban, the sockets, the files), not the configuration that was written.
+  - Reads only. Asks the running system (systemd, the gateway, sshd, UFW, fail2ban, the sockets, the files), not the configuration that
+    was written.
   - Programs that the gateway's user could influence run as that user, with a time limit, and what they print is bounded.
 author: the Lobsterpot contributors
 options:
@@ -120,13 +121,16 @@ ARGUMENT_SPEC = {
 AUDIT_SECONDS = 120
 OUTPUT_LIMIT = 1 << 20
 
+# What a program prints goes to a file; it ends there.
+LIMIT = ("prlimit", f"--fsize={OUTPUT_LIMIT}")
+
 
 def output(*command: str, seconds: int = 30) -> str:
     """What a command prints, bounded in time and size; nothing when it is missing or hangs."""
     try:
         with tempfile.TemporaryFile() as sink:
             subprocess.run(
-                command,
+                (*LIMIT, *command),
                 check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
@@ -163,8 +167,9 @@ class Reader:
         if found["enabled"] != "enabled":
             problems.append(f"{self.unit} does not start at boot")
         try:
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # not through a proxy of the environment
             url = f"http://127.0.0.1:{self.port}/readyz"
-            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - a fixed address on loopback
+            with opener.open(url, timeout=10) as answer:
                 ready = answer.status == 200  # noqa: PLR2004
         except (OSError, urllib.error.URLError) as error:
             problems.append(f"the gateway is not ready: {error}")
@@ -210,7 +215,7 @@ class Reader:
             manifest = json.loads((current / "release.json").read_text())
             if not name.startswith(f"{manifest['version']}-{manifest['arch']}-"):
                 problems.append(f"release {name} holds {manifest['version']} for {manifest['arch']}")
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             problems.append(f"release {name} has no readable release.json")
         for folder, _, files in os.walk(self.root / "releases" / name):
             for path in (folder, *(os.path.join(folder, file) for file in files)):  # noqa: PTH118 - 30,000 times
@@ -259,8 +264,10 @@ def main() -> None:
     reader = Reader(module.params)
     with tempfile.TemporaryFile() as report:
         # The slowest question first; the others are asked while it works.
+        if not os.access(module.params["command"], os.X_OK):
+            module.fail_json(msg=f"The gateway's command cannot be run: {module.params['command']} is missing.")
         try:
-            command = [module.params["command"], "security", "audit", "--json"]
+            command = [*LIMIT, module.params["command"], "security", "audit", "--json"]
             audit = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=report, stderr=subprocess.DEVNULL, cwd="/")
         except OSError as error:
             module.fail_json(msg=f"The gateway's command cannot be run: {error}")

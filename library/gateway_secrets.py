@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: gateway_secrets
 short_description: Keep the gateway's secrets in one root-owned file
 description:
-  - Writes a JSON file that only root can read. The unit hands a copy to the service, and the gateway's configuration refers to the values by name.
+  - Writes a JSON file that only root can read. The unit hands a copy to the service, and the gateway's configuration refers to the
+    values by name.
   - Makes the values that shall be random on the host itself, once, and keeps them on later runs. They never reach the controller.
   - No value appears in a result, a diff or an error, only names.
 author: the Lobsterpot contributors
@@ -86,6 +87,7 @@ def read(path: Path) -> dict[str, str]:
 def write(path: Path, values: dict[str, str]) -> None:
     handle, staged = tempfile.mkstemp(prefix=".secrets-", dir=path.parent)  # mode 0600, owner root
     with os.fdopen(handle, "w") as stream:
+        os.fchown(stream.fileno(), 0, 0)
         json.dump(nest(values), stream, indent=2, sort_keys=True)
         stream.write("\n")
         stream.flush()
@@ -93,29 +95,36 @@ def write(path: Path, values: dict[str, str]) -> None:
     Path(staged).replace(path)
 
 
-def directory_is_right(folder: Path, gid: int) -> bool:
+SECRET_MODE = 0o600
+DIRECTORY_MODE = 0o750
+
+
+def is_right(path: Path, gid: int, mode: int) -> bool:
+    """Whether root owns it, with this group and these permissions."""
     try:
-        status = folder.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return False
-    return (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, gid, 0o750)
+    return (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, gid, mode)
 
 
 def ensure(module: AnsibleModule) -> dict[str, object]:
     params = module.params
     path = Path(params["path"])
     decided = plan(read(path), flatten(params["secrets"]), params["generate"])
-    mode_wrong = path.exists() and (path.stat().st_uid != 0 or stat.S_IMODE(path.stat().st_mode) != 0o600)
+    mode_wrong = path.is_symlink() or (path.exists() and not is_right(path, 0, SECRET_MODE))
     try:
         gid = grp.getgrnam(params["directory_group"]).gr_gid
-    except KeyError:
+    except KeyError as error:
+        if not module.check_mode:
+            raise LobsterpotError(f"directory_group: there is no group {params['directory_group']}") from error
         gid = -1  # check mode on a host that has no such user yet
-    folder_wrong = not directory_is_right(path.parent, gid)
+    folder_wrong = not is_right(path.parent, gid, DIRECTORY_MODE)
     if not module.check_mode:
         if folder_wrong:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.chown(path.parent, 0, gid)
-            path.parent.chmod(0o750)
+            path.parent.chmod(DIRECTORY_MODE)
         if decided.changed or mode_wrong:
             write(path, dict(decided.after))
     names = "\n".join

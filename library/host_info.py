@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: host_info
 short_description: Read, in one round trip, all that the roles need to know about a host
 description:
-  - Reads the operating system, memory and disk, the SSH connection in use, the gateway's user, releases, sandbox images, packages, units and who has the gateway's port.
+  - Reads the operating system, memory and disk, the SSH connection in use, the gateway's user, releases, sandbox images, packages, units
+    and who has the gateway's port.
   - Every role decides from this what is left to do, so that a settled host is asked once and touched never.
 author: the Lobsterpot contributors
 options:
@@ -261,7 +262,7 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "systemd": Path("/run/systemd/system").is_dir(),
         "ca_certificates": [path.stem.removeprefix("lobsterpot-") for path in sorted(Path(CA_DIR).glob("lobsterpot-*.crt"))],
         "apt_proxy": Path("/etc/apt/apt.conf.d/50lobsterpot-proxy").exists(),
-        "ufw_ipv6": "IPV6=no" not in text("/etc/default/ufw"),
+        "ufw_ipv6": host.ufw_filters_ipv6(text("/etc/default/ufw")),
         "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
         "ssh": ssh(module),
         "user": user(params["user"]),

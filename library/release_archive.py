@@ -8,9 +8,11 @@ DOCUMENTATION = r"""
 module: release_archive
 short_description: Build the archive of one gateway release from its lock file
 description:
-  - Runs on the controller. Installs exactly what the lock file pins, with C(npm ci) and install scripts off, checks that the result is complete for
+  - Runs on the controller. Installs exactly what the lock file pins, with C(npm ci) and install scripts off, checks that the result is
+    complete for
     the target architecture, and packs it into one archive (tar, Zstandard) that hosts can unpack without npm, compiler or registry.
-  - npm checks every package against the SHA-512 in the lock file. The archive's name holds a hash of the lock file, so the cache never goes stale.
+  - npm checks every package against the SHA-512 in the lock file. The archive's name holds a hash of the lock file, so the cache never
+    goes stale.
   - An archive in the cache is checked against its recorded SHA-256 each time.
 author: the Lobsterpot contributors
 options:
@@ -85,11 +87,10 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.archive import cached, finish, pack, prepare_tree
+from ansible.module_utils.lobsterpot.archive import build_folder, cached, finish, pack, prepare_tree
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.lockfile import lock_problems, release_id
 
@@ -107,7 +108,17 @@ ARGUMENT_SPEC = {
 
 def npm_command(arch: str, cache: Path, registry: str) -> list[str]:
     """The one npm call: what the lock file says, for a Linux host with glibc, nothing run."""
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=2", "--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=5000"]
+    command = [
+        "npm",
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        "--fetch-retries=2",
+        "--fetch-retry-mintimeout=2000",
+        "--fetch-retry-maxtimeout=5000",
+    ]
     command += ["--os=linux", f"--cpu={arch}", "--libc=glibc", f"--cache={cache / 'npm'}"]
     return [*command, f"--registry={registry}"] if registry else command
 
@@ -133,7 +144,7 @@ def install(module: AnsibleModule, tree: Path, cache: Path) -> None:
 
 def build(module: AnsibleModule, cache: Path, archive: Path, manifest: bytes, lock: bytes) -> str:
     params = module.params
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=cache) as folder:
+    with build_folder(cache, archive.name) as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()
         (tree / "package.json").write_bytes(manifest)

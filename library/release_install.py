@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: release_install
 short_description: Unpack a release archive into its own root-owned directory
 description:
-  - Checks the archive's SHA-256, unpacks it beside the installed releases, lets it reach the disk, and only then gives it its name. A directory with a
+  - Checks the archive's SHA-256, unpacks it beside the installed releases, lets it reach the disk, and only then gives it its name. A
+    directory with a
     release's name is therefore always whole, after a power cut too.
   - Removes the oldest releases above a limit, never the one in use.
 author: the Lobsterpot contributors
@@ -56,6 +57,7 @@ removed:
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -97,7 +99,7 @@ def prune(root: Path, releases: Path, new: str, keep: int) -> list[str]:
     """Remove the releases above the limit, oldest first; never the one in use or the new one."""
     current = root / "current"
     safe = {new, current.readlink().name if current.is_symlink() else ""}
-    installed = sorted((p for p in releases.iterdir() if not p.name.startswith(".")), key=lambda p: p.stat().st_ctime)
+    installed = sorted((p for p in releases.iterdir() if p.is_dir() and not p.name.startswith(".")), key=lambda p: p.stat().st_ctime)
     removable = [path for path in installed if path.name not in safe]
     surplus = removable[: max(0, len(installed) - keep)]
     for path in surplus:
@@ -111,6 +113,8 @@ def prune(root: Path, releases: Path, new: str, keep: int) -> list[str]:
 def ensure(module: AnsibleModule) -> dict[str, object]:
     root = Path(module.params["root"])
     releases = root / "releases"
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+-]*", module.params["id"]):
+        raise LobsterpotError(f"id: {module.params['id']!r} is no name of a release")
     if (releases / module.params["id"]).is_dir():
         return {"changed": False, "removed": []}
     if module.check_mode:

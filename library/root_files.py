@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: root_files
 short_description: Write a set of root-owned files in one round trip
 description:
-  - Writes the files of one topic together. A settled host costs one round trip, however many files there are; with C(ansible.builtin.template) it is two for each.
+  - Writes the files of one topic together. A settled host costs one round trip, however many files there are; with
+    C(ansible.builtin.template) it is two for each.
   - Every file is written beside its target first and validated there. Only when all are valid do they take their places, each atomically.
   - Missing parent directories are made, owned by root, mode 0755.
 author: the Lobsterpot contributors
@@ -82,6 +83,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.root_file import RootFile, State, parse_files
 
+# What stands for a link or a device: it differs from every file, and cannot be brought back.
+NO_FILE: State = ("", "", "")
+
 FILE_SPEC = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
@@ -101,13 +105,22 @@ def before(path: Path) -> State | None:
         return None
     if stat.S_ISDIR(status.st_mode):
         raise LobsterpotError(f"{path} is a directory; move it away, a file belongs there")
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != 0:
-        return ("", "", "")
+    if not stat.S_ISREG(status.st_mode):
+        return NO_FILE
     try:
         group = grp.getgrgid(status.st_gid).gr_name
     except KeyError:
         group = str(status.st_gid)
-    return (path.read_text(errors="replace"), f"{stat.S_IMODE(status.st_mode):04o}", group)
+    owner = "" if status.st_uid == 0 else f"{status.st_uid}:"
+    return (path.read_bytes().decode(errors="replace"), f"{stat.S_IMODE(status.st_mode):04o}", owner + group)
+
+
+def validate(module: AnsibleModule, file: RootFile, staged: str) -> None:
+    if not file.validate:
+        return
+    code, out, err = module.run_command([word.replace("%s", staged) for word in file.validate])
+    if code:
+        raise LobsterpotError(f"{file.path} was not changed, the new one is not valid:\n{(out + err).strip()[-2000:]}")
 
 
 def stage(module: AnsibleModule, file: RootFile) -> str:
@@ -115,24 +128,26 @@ def stage(module: AnsibleModule, file: RootFile) -> str:
     folder = Path(file.path).parent
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     handle, staged = tempfile.mkstemp(prefix=".lobsterpot-", dir=folder)
-    with os.fdopen(handle, "w") as stream:
-        stream.write(file.content)
-        stream.flush()
-        os.fchown(stream.fileno(), 0, grp.getgrnam(file.group).gr_gid)
-        os.fchmod(stream.fileno(), int(file.mode, 8))
-        os.fsync(stream.fileno())
-    if file.validate:
-        command = [word.replace("%s", staged) for word in file.validate]
-        code, out, err = module.run_command(command)
-        if code:
-            Path(staged).unlink()
-            raise LobsterpotError(f"{file.path} was not changed, the new one is not valid:\n{(out + err).strip()[-2000:]}")
+    try:
+        with os.fdopen(handle, "w", newline="") as stream:
+            stream.write(file.content)
+            stream.flush()
+            os.fchown(stream.fileno(), 0, grp.getgrnam(file.group).gr_gid)
+            os.fchmod(stream.fileno(), int(file.mode, 8))
+            os.fsync(stream.fileno())
+        validate(module, file, staged)
+    except BaseException:  # also the exit by which run_command reports a missing program
+        Path(staged).unlink()
+        raise
     return staged
 
 
 def previous(state: State | None) -> dict[str, object]:
     """What `files` must say of a path to bring back what was there."""
-    return {"absent": True} if state is None else {"content": state[0], "mode": state[1] or "0644", "group": state[2] or "root"}
+    if state in (None, NO_FILE):
+        return {"absent": True}
+    content, mode, group = state
+    return {"content": content, "mode": f"0{mode[-3:]}", "group": group.rpartition(":")[2]}
 
 
 def ensure(module: AnsibleModule) -> dict[str, object]:

@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: sandbox_archive
 short_description: Build the sandbox image from signed Debian packages
 description:
-  - Runs on the controller where it can, else on the host. C(mmdebstrap) fetches the packages, apt checks their signatures, and the result is one archive
+  - Runs on the controller where it can, else on the host. C(mmdebstrap) fetches the packages, apt checks their signatures, and the
+    result is one archive
     that C(podman import) takes. No setuid program, no documentation, a user C(sandbox) with number 1000.
   - The archive's name holds a hash of its definition. An archive in the cache is checked against its recorded SHA-256 each time.
 author: the Lobsterpot contributors
@@ -70,7 +71,8 @@ archive:
   returned: always
   type: str
 sha256:
-  description: The archive's SHA-256. Empty when the host has the image, in check mode while it is not built, and when this machine cannot build it.
+  description: The archive's SHA-256. Empty when the host has the image, in check mode while it is not built, and when this machine
+    cannot build it.
   returned: always
   type: str
 obstacle:
@@ -82,11 +84,10 @@ obstacle:
 import fcntl
 import os
 import platform
-import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.archive import cached, finish, sha256
+from ansible.module_utils.lobsterpot.archive import build_folder, cached, finish, sha256
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.sandbox_image import build_command, image_id
 
@@ -119,7 +120,7 @@ def obstacle(module: AnsibleModule) -> str:
 
 def build(module: AnsibleModule, cache: Path, archive: Path) -> str:
     params = module.params
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=cache) as folder:
+    with build_folder(cache, archive.name) as folder:
         partial = Path(folder) / archive.name
         command = build_command(params["suite"], params["packages"], params["arch"], params["mirror"], str(partial))
         code, _out, err = module.run_command(command, cwd=folder, environ_update={"LC_ALL": "C.UTF-8"})
@@ -152,7 +153,9 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (cache / f".lock-{name}").open("w") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
-            result["sha256"] = build(module, cache, archive)
+            found = None if params["refresh"] else cached(archive)  # another run may have built it while this one waited
+            result["sha256"] = found or build(module, cache, archive)
+            return result | {"changed": found is None}
     return result | {"changed": True}
 
 

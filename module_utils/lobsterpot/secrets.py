@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets as random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from .errors import LobsterpotError
 # The gateway's own audit warns below 24 characters (`gateway.token_too_short`).
 MIN_TOKEN_LENGTH = 24
 TOKEN_BYTES = 32
+
+_POINTER = re.compile(r"(/[^/~]+)+")
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -75,6 +78,10 @@ def plan(before: Mapping[str, str], given: Mapping[str, str], generated: Iterabl
     """
     after = dict(given)
     for pointer in generated:
+        if not _POINTER.fullmatch(pointer):
+            raise LobsterpotError(f"{pointer}: a name to generate is a JSON pointer, such as /gateway/token")
+        if any(other.startswith(f"{pointer}/") or pointer.startswith(f"{other}/") for other in after):
+            raise LobsterpotError(f"{pointer}: one secret cannot hold another")
         if pointer not in after:
             after[pointer] = before.get(pointer) or random.token_urlsafe(TOKEN_BYTES)
     return Plan(before, after)

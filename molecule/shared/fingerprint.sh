@@ -6,5 +6,5 @@ find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /
   -o -path /var/lib/systemd/timesync \) -prune -o -type f -printf '%p %s %T@ %m %U %G\n' | sort | sha256sum
 dpkg-query --show | sha256sum
 sha256sum /etc/passwd /etc/group /etc/shadow
-systemctl list-unit-files --no-legend --no-pager | sha256sum
+systemctl list-unit-files --state=enabled,disabled,static,masked,indirect --no-legend --no-pager | sha256sum
 ss -Hltu | awk '{print $1, $5}' | sort

@@ -29,7 +29,10 @@ def text_of(content: Any) -> str:
 
 def answer(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
     """Return the assistant's message and the finish reason."""
-    last_user = max((i for i, m in enumerate(messages) if m.get("role") == "user" and CALL.search(text_of(m["content"]))), default=-1)
+    last_user = max(
+        (i for i, m in enumerate(messages) if m.get("role") == "user" and CALL.search(text_of(m["content"]))),
+        default=-1,
+    )
     # After a tool call the last message is not always the tool's: look for any of role `tool`.
     results = [m for m in messages[last_user + 1 :] if m.get("role") == "tool"]
     if last_user < 0:

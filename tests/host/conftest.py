@@ -1,106 +1,13 @@
-"""What the host tests share: one converged host of the lab, and the neighbour that attacks it."""
+"""What the host tests share."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-import lab  # noqa: E402 - found by the line above
-
-NAME = os.environ.get("LAB_HOST", "gw1")
-USER = "openclaw"
-UNIT = "openclaw-gateway.service"
-READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout=2)"
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
-        time.sleep(0.3)
-
-
-class Host:
-    """The converged host, by its container's own door."""
-
-    name = NAME
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        return dict(lab.hosts()[NAME]["variables"])
-
-    @property
-    def ipv4(self) -> str:
-        return str(self.variables["ansible_host"])
-
-    @property
-    def ipv6(self) -> str:
-        return str(self.variables["lab_ipv6"])
-
-    def run(self, script: str, *, check: bool = True) -> str:
-        """Run a shell script as root; return its output."""
-        return lab.inside(NAME, script, check=check)
-
-    def code(self, script: str) -> int:
-        command = ["podman", "exec", f"lp-{NAME}", "bash", "-c", script]
-        return subprocess.run(command, check=False, capture_output=True).returncode
-
-    def as_user(self, script: str) -> tuple[int, str]:
-        """Run a shell script as the gateway's user, as after code execution in the gateway; return code and all output."""
-        command = ["podman", "exec", "-i", "--user", USER, "--env", f"HOME=/home/{USER}", f"lp-{NAME}", "bash", "-s"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, input=script)
-        return done.returncode, done.stdout + done.stderr
-
-    def ready(self) -> bool:
-        return self.code(f'python3 -c "{READY}"') == 0
-
-    def wait_until_ready(self) -> None:
-        wait_for(self.ready, "the gateway answers /readyz", 120)
-
-    def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
-        """Have the scripted model call a tool through the real gateway; return the tool's result."""
-        message = f"CALL {tool} {json.dumps(arguments)}"
-        command = ["podman", "exec", f"lp-{NAME}", "openclaw", "agent", "--agent", "main", "--session-id", session]
-        done = subprocess.run([*command, "--message", message, "--json"], check=False, capture_output=True, text=True, timeout=180)
-        report = json.loads(done.stdout[done.stdout.index("{") :])
-        text = "".join(part["text"] for part in report["result"]["payloads"])
-        assert text.startswith("RESULT "), text
-        return str(json.loads(text.removeprefix("RESULT ")))
-
-
-def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run site.yml on the host as an operator does."""
-    done = lab.site(NAME, *arguments)
-    if check:
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    return done
-
-
-def open_ports(address: str) -> set[int]:
-    """Every TCP port that answers the neighbour."""
-    family = ["-6"] if ":" in address else []
-    scan = ["nmap", *family, "-n", "-Pn", "-sS", "-p-", "--min-rate", "20000", "--max-retries", "1", "-oG", "-", address]
-    done = subprocess.run(["ip", "netns", "exec", lab.NEIGHBOUR, *scan], check=True, capture_output=True, text=True, timeout=120)
-    ports = next(line for line in done.stdout.splitlines() if "Status" not in line and line.startswith("Host:"))
-    return {int(word.split("/")[0]) for word in ports.replace("Ports: ", ", ").split(", ") if "/open/" in word}
-
-
-def neighbour_reaches(address: str, port: int) -> bool:
-    """Whether a connection from the neighbour is accepted."""
-    probe = f"import socket; socket.create_connection(({address!r}, {port}), 2)"
-    return subprocess.run(["ip", "netns", "exec", lab.NEIGHBOUR, "python3", "-c", probe], check=False, capture_output=True).returncode == 0
+from tests.host.attack import Host, wait_for
+from tests.lab import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import Host, neighbour_reaches, open_ports, wait_for
+
+from tests.host.attack import Host, neighbour_reaches, open_ports, wait_for
 
 PUBLISHED = 8081
 LISTENER = 8082
@@ -50,7 +51,11 @@ def published(gateway: Host) -> Iterator[Host]:
         systemd-run --quiet --unit published-port ip netns exec published python3 -m http.server {PUBLISHED} --directory /var/empty
         """.replace("--directory /var/empty", "--directory /srv")
     )
-    wait_for(lambda: gateway.code(f"ip netns exec published ss -Hltn sport = :{PUBLISHED} | grep -q .") == 0, "the container listens", 15)
+    wait_for(
+        lambda: gateway.code(f"ip netns exec published ss -Hltn sport = :{PUBLISHED} | grep -q .") == 0,
+        "the container listens",
+        15,
+    )
     yield gateway
     gateway.run(
         f"""

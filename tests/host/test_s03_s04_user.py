@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import UNIT, USER, Host
+
+from tests.host.attack import UNIT, USER, Host
 
 
 def test_no_group_shell_password_or_sudo(gateway: Host) -> None:
@@ -17,8 +18,18 @@ def test_no_group_shell_password_or_sudo(gateway: Host) -> None:
 def test_no_socket_of_root_is_open_to_it(gateway: Host) -> None:
     """S3: no socket below /run that another user owns takes its writes, except those every user talks to."""
     code, out = gateway.as_user("find /run /var/run -type s -writable ! -user openclaw 2>/dev/null")
-    allowed = {"/run/dbus/system_bus_socket", "/run/systemd/notify", "/run/systemd/private", "/run/systemd/io.system.ManagedOOM"}
-    everybody = {"/run/systemd/journal/dev-log", "/run/systemd/journal/socket", "/run/systemd/journal/stdout", "/run/systemd/userdb/io.systemd.DynamicUser"}
+    allowed = {
+        "/run/dbus/system_bus_socket",
+        "/run/systemd/notify",
+        "/run/systemd/private",
+        "/run/systemd/io.system.ManagedOOM",
+    }
+    everybody = {
+        "/run/systemd/journal/dev-log",
+        "/run/systemd/journal/socket",
+        "/run/systemd/journal/stdout",
+        "/run/systemd/userdb/io.systemd.DynamicUser",
+    }
     assert set(out.split()) - allowed - everybody == set(), code
     assert gateway.run("ss -Hxl | grep -E 'podman[.]sock|docker[.]sock|containerd[.]sock' || true") == ""
 

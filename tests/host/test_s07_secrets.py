@@ -6,11 +6,11 @@ import json
 import secrets
 from pathlib import Path
 
-from conftest import NAME, Host, playbook
+from tests.host.attack import NAME, Host, playbook
 
 SEARCH = """
 # Every file that somebody other than root and the gateway's user could read, and the journal, and all arguments and environments.
-find / -xdev -type f -perm /004 -not -path '/proc/*' -not -path '/sys/*' -print0 2>/dev/null | xargs -0 grep -ls -- "$(cat /root/needle)" || true
+find / -xdev -type f -perm /004 -print0 2>/dev/null | xargs -0 grep -ls -- "$(cat /root/needle)" || true
 journalctl --no-pager --output=cat | grep -c -- "$(cat /root/needle)" || true
 cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c -- "$(cat /root/needle)" || true
 """
@@ -60,5 +60,10 @@ def test_the_secrets_lie_where_they_should(gateway: Host) -> None:
 
 def test_no_copy_is_left_behind(gateway: Host) -> None:
     """S7: no archive, no staged file, no backup stays on the host after a run."""
-    assert gateway.run("find /etc /opt/openclaw -maxdepth 3 -name '.lobsterpot-*' -o -maxdepth 3 -name '*.bak' -o -maxdepth 3 -name '.secrets-*'") == ""
+    assert (
+        gateway.run(
+            "find /etc /opt/openclaw -maxdepth 3 -name '.lobsterpot-*' -o -maxdepth 3 -name '*.bak' -o -maxdepth 3 -name '.secrets-*'"
+        )
+        == ""
+    )
     assert gateway.run("ls -A /var/cache/lobsterpot") == ""

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from conftest import Host, playbook
+from tests.host.attack import Host, playbook
 
 
 def effective(gateway: Host) -> dict[str, str]:

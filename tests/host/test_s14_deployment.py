@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import UNIT, Host, playbook
+
+from tests.host.attack import UNIT, Host, playbook
 
 STATE = f"""
 sha256sum /etc/openclaw/openclaw.json /etc/systemd/system/{UNIT} /usr/local/bin/openclaw /etc/openclaw/environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from conftest import NAME, UNIT, Host
+from tests.host.attack import NAME, UNIT, Host
 
 
 def test_exposure_of_the_unit(gateway: Host) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import lab
-from conftest import NAME, UNIT, Host, neighbour_reaches, wait_for
+from tests import lab
+from tests.host.attack import NAME, UNIT, Host, neighbour_reaches, wait_for
 
 
 def test_the_gateway_is_killed(gateway: Host) -> None:
     """S10: kill -9 of the gateway; systemd brings it back."""
     before = gateway.run(f"systemctl show -p MainPID --value {UNIT}").strip()
     gateway.run(f"kill -9 {before}")
-    wait_for(lambda: gateway.run(f"systemctl show -p MainPID --value {UNIT}").strip() not in (before, "0"), "a new process", 30)
+    wait_for(
+        lambda: gateway.run(f"systemctl show -p MainPID --value {UNIT}").strip() not in (before, "0"),
+        "a new process",
+        30,
+    )
     gateway.wait_until_ready()
 
 

@@ -41,9 +41,7 @@ class Snapshot(Protocol):
 
 @pytest.fixture
 def run_module(capsys: pytest.CaptureFixture[str]) -> Iterator[RunModule]:
-    def run(
-        name: str, arguments: dict[str, Any], *, check: bool = False, diff: bool = False, fails: bool = False
-    ) -> dict[str, Any]:
+    def run(name: str, arguments: dict[str, Any], *, check: bool = False, diff: bool = False, fails: bool = False) -> dict[str, Any]:
         capsys.readouterr()
         module = importlib.import_module(name)
         options = {"_ansible_check_mode": check, "_ansible_diff": diff}

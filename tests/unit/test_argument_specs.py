@@ -79,9 +79,7 @@ def test_options_are_complete(role: Path) -> None:
     incomplete = [
         name
         for name, option in options(role).items()
-        if not isinstance(option.get("description"), list)
-        or "type" not in option
-        or (option["type"] == "list") != ("elements" in option)
+        if not isinstance(option.get("description"), list) or "type" not in option or (option["type"] == "list") != ("elements" in option)
     ]
     assert incomplete == []
 

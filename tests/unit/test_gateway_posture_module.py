@@ -188,9 +188,7 @@ def test_a_gateway_that_does_not_answer(run_module: RunModule, arguments: dict[s
 
 
 @pytest.mark.parametrize("damage", ["other", "none", "manifest", "mismatch", "owner", "writable"])
-def test_a_release_that_is_not_as_installed(
-    run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, damage: str
-) -> None:
+def test_a_release_that_is_not_as_installed(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, damage: str) -> None:
     """Code that is another, or that others than root can change, is not run unnoticed."""
     current = tmp_path / "root" / "current"
     manifest = current / "release.json"
@@ -225,9 +223,7 @@ def test_a_release_that_is_not_as_installed(
         ("", 0o755, "with mode 0755, it must be 0:1 and 0750"),
     ],
 )
-def test_a_file_that_is_open_to_others(
-    run_module: RunModule, arguments: dict[str, Any], name: str, mode: int, problem: str
-) -> None:
+def test_a_file_that_is_open_to_others(run_module: RunModule, arguments: dict[str, Any], name: str, mode: int, problem: str) -> None:
     """Secrets that the gateway's user can read, or a configuration that he can write, are found."""
     path = Path(arguments["etc"]) / name
     path.chmod(mode)
@@ -237,9 +233,7 @@ def test_a_file_that_is_open_to_others(
     assert found[0].endswith(problem)
 
 
-def test_a_link_in_place_of_the_secrets_is_found(
-    run_module: RunModule, arguments: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_link_in_place_of_the_secrets_is_found(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path) -> None:
     """The link itself is judged, not what it leads to."""
     path = Path(arguments["etc"]) / "secrets.json"
     path.rename(tmp_path / "elsewhere")
@@ -269,18 +263,14 @@ def test_the_gateways_own_audit(run_module: RunModule, arguments: dict[str, Any]
 
 
 @pytest.mark.parametrize("report", ["", "Segmentation fault", '{"findings": '])
-def test_an_audit_without_a_report(
-    run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, report: str
-) -> None:
+def test_an_audit_without_a_report(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, report: str) -> None:
     """Silence is not a clean result."""
     audit(tmp_path, report)
     expected = "the gateway's own security audit gave no report"
     assert run_module("gateway_posture", arguments)["problems"] == [expected]
 
 
-def test_an_audit_that_hangs(
-    run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_audit_that_hangs(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that was taken over cannot hold the check up."""
     monkeypatch.setattr(gateway_posture, "AUDIT_SECONDS", 0.1)
     (tmp_path / "openclaw").write_text("#!/bin/sh\nexec sleep 20\n")
@@ -311,10 +301,7 @@ def test_a_tool_is_bounded_and_may_be_missing() -> None:
     assert OUTPUT("printenv", "LC_ALL") == "C\n"
 
 
-@pytest.mark.xfail(strict=True, reason="the probe goes where http_proxy says")
-def test_the_probe_takes_no_proxy(
-    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_probe_takes_no_proxy(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """On a host with a proxy in its environment, loopback is still asked directly."""
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)

@@ -189,9 +189,7 @@ def test_a_damaged_file_is_refused(run_module: RunModule, path: Path, snapshot: 
     path.write_text(content.replace("SECRET", secret))
     before = snapshot(path.parent)
     result = run_module("gateway_secrets", wanted(path, {}, TOKEN), diff=True, fails=True)
-    assert result["msg"] == (
-        f"{path} holds no secrets in the form that was written there. Move it away; the next run makes a new one."
-    )
+    assert result["msg"] == (f"{path} holds no secrets in the form that was written there. Move it away; the next run makes a new one.")
     assert secret not in json.dumps(result)
     assert snapshot(path.parent) == before
 
@@ -227,7 +225,6 @@ def test_refuses_readably(
     assert snapshot(path.parents[2]) == before
 
 
-@pytest.mark.xfail(strict=True, reason="the group is taken for one that will be made, outside check mode too")
 def test_an_unknown_group_is_refused(run_module: RunModule, path: Path) -> None:
     """Without its group the gateway cannot enter the directory; that must be said, not repaired on every run."""
     arguments = wanted(path, {"key": value()}) | {"directory_group": "no-such-group"}
@@ -235,7 +232,6 @@ def test_an_unknown_group_is_refused(run_module: RunModule, path: Path) -> None:
     assert "no-such-group" in result["msg"]
 
 
-@pytest.mark.xfail(strict=True, reason="the group of the file is not compared; the posture check wants root")
 def test_the_group_of_the_file_is_repaired(run_module: RunModule, path: Path) -> None:
     """What the verification wants is what this module sets."""
     given = wanted(path, {"key": value()})
@@ -245,7 +241,6 @@ def test_the_group_of_the_file_is_repaired(run_module: RunModule, path: Path) ->
     assert path.group() == "root"
 
 
-@pytest.mark.xfail(strict=True, reason="a link in place of the file is taken for the file")
 def test_a_link_is_replaced(run_module: RunModule, path: Path, tmp_path: Path) -> None:
     """The secrets lie where the posture check looks for them, not behind a link."""
     given = wanted(path, {"key": value()})
