@@ -94,13 +94,13 @@ import grp
 import json
 import os
 import pwd
+import select
 import stat
 import subprocess
-import tempfile
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import IO
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import host, posture
@@ -121,27 +121,36 @@ ARGUMENT_SPEC = {
 AUDIT_SECONDS = 120
 OUTPUT_LIMIT = 1 << 20
 
-# What a program prints goes to a file; it ends there.
-LIMIT = ("prlimit", f"--fsize={OUTPUT_LIMIT}")
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
-def output(*command: str, seconds: int = 30) -> str:
-    """What a command prints, bounded in time and size; nothing when it is missing or hangs."""
+class Question:
+    """A command that was started. Its answer is bounded in time and size, whatever the program does."""
+
+    def __init__(self, *command: str) -> None:
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, cwd="/", env=ENVIRONMENT)
+
+    def answer(self, seconds: float = 30) -> str:
+        """What it printed up to its end, the time limit or the size limit; then it is gone."""
+        stream, deadline, said = self.process.stdout, time.monotonic() + seconds, b""
+        assert stream is not None  # noqa: S101 - for the type checker: it was asked for above
+        while len(said) < OUTPUT_LIMIT and select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            piece = os.read(stream.fileno(), 65536)
+            if not piece:
+                break
+            said += piece
+        self.process.kill()
+        self.process.wait()
+        stream.close()
+        return said[:OUTPUT_LIMIT].decode(errors="replace")
+
+
+def output(*command: str) -> str:
+    """What a command prints; nothing when it is missing."""
     try:
-        with tempfile.TemporaryFile() as sink:
-            subprocess.run(
-                (*LIMIT, *command),
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.DEVNULL,
-                timeout=seconds,
-                cwd="/",
-                env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
-            )
-            sink.seek(0)
-            return sink.read(OUTPUT_LIMIT).decode(errors="replace")
-    except (OSError, subprocess.TimeoutExpired):
+        return Question(*command).answer()
+    except OSError:
         return ""
 
 
@@ -250,9 +259,8 @@ class Reader:
         shown = output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "podman", "image", "ls", "--quiet", self.image)
         return [] if shown.strip() else [f"the sandbox image {self.image} is not in the store of {self.user}"]
 
-    def audit(self, report: IO[bytes]) -> list[str]:
-        report.seek(0)
-        found = posture.parse_audit(report.read(OUTPUT_LIMIT).decode(errors="replace"))
+    def audit(self, report: str) -> list[str]:
+        found = posture.parse_audit(report)
         if found is None:
             return ["the gateway's own security audit gave no report"]
         self.audit_warnings = list(found.warnings)
@@ -262,22 +270,14 @@ class Reader:
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
     reader = Reader(module.params)
-    with tempfile.TemporaryFile() as report:
-        # The slowest question first; the others are asked while it works.
-        if not os.access(module.params["command"], os.X_OK):
-            module.fail_json(msg=f"The gateway's command cannot be run: {module.params['command']} is missing.")
-        try:
-            command = [*LIMIT, module.params["command"], "security", "audit", "--json"]
-            audit = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=report, stderr=subprocess.DEVNULL, cwd="/")
-        except OSError as error:
-            module.fail_json(msg=f"The gateway's command cannot be run: {error}")
-        topics = ("service", "listeners", "firewall", "bans", "ssh", "account", "release", "files", "sandbox")
-        checks = {topic: getattr(reader, topic)() for topic in topics}
-        try:
-            audit.wait(AUDIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            audit.kill()
-        checks["audit"] = reader.audit(report)
+    # The slowest question first; the others are asked while it works.
+    try:
+        audit = Question(module.params["command"], "security", "audit", "--json")
+    except OSError as error:
+        module.fail_json(msg=f"The gateway's command cannot be run: {error}")
+    topics = ("service", "listeners", "firewall", "bans", "ssh", "account", "release", "files", "sandbox")
+    checks = {topic: getattr(reader, topic)() for topic in topics}
+    checks["audit"] = reader.audit(audit.answer(AUDIT_SECONDS))
     problems = [problem for found in checks.values() for problem in found]
     module.exit_json(changed=False, checks=checks, problems=problems, warnings_of_audit=reader.audit_warnings)
 
