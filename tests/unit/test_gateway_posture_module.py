@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read what belongs to root")
 
 gateway_posture = importlib.import_module("gateway_posture")
+QUESTION = gateway_posture.Question
 OUTPUT = gateway_posture.output  # as it is; the other tests put answers of their own in its place
 
 RELEASE = "2026.9.6-x64-0123456789ab"
