@@ -58,7 +58,9 @@ if [ "$mode" != --fast ]; then
     failed+=("container tests")
   else
     step "tools of the distribution" distribution_tools
+    step "archives from the real registry, both architectures" pytest tests/integration
     step "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
+    step "Debian 13, upgraded (molecule upgrade)" molecule test --scenario-name upgrade
     step "unsafe input (molecule refuses)" molecule test --scenario-name refuses
     python3 tests/lab.py down
   fi

@@ -11,6 +11,7 @@ description:
   - Writes a JSON file that only root can read. The unit hands a copy to the service, and the gateway's configuration refers to the
     values by name.
   - Makes the values that shall be random on the host itself, once, and keeps them on later runs. They never reach the controller.
+  - Values that are replaced wait in a file beside it, for the caller to bring back or remove.
   - No value appears in a result, a diff or an error, only names.
 author: the Lobsterpot contributors
 options:
@@ -52,6 +53,10 @@ names:
   returned: always
   type: list
   elements: str
+previous:
+  description: File with the values before the change. Empty when there is none.
+  returned: always
+  type: str
 """
 
 import grp
@@ -84,6 +89,11 @@ def read(path: Path) -> dict[str, str]:
         ) from error
 
 
+def previous(path: Path) -> Path:
+    """Where the values that were replaced wait until the gateway is seen to work with the new ones."""
+    return path.with_name(path.name + ".previous")
+
+
 def write(path: Path, values: dict[str, str]) -> None:
     handle, staged = tempfile.mkstemp(prefix=".secrets-", dir=path.parent)  # mode 0600, owner root
     with os.fdopen(handle, "w") as stream:
@@ -92,6 +102,9 @@ def write(path: Path, values: dict[str, str]) -> None:
         stream.write("\n")
         stream.flush()
         os.fsync(stream.fileno())
+    if path.is_file() and not path.is_symlink():
+        previous(path).unlink(missing_ok=True)
+        previous(path).hardlink_to(path)  # at no moment is there no file under the real name
     Path(staged).replace(path)
 
 
@@ -131,6 +144,7 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
     return {
         "changed": decided.changed or mode_wrong or folder_wrong,
         "names": sorted(decided.after),
+        "previous": str(previous(path)) if previous(path).exists() else "",
         "diff": {
             "before_header": str(path),
             "after_header": str(path),

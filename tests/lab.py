@@ -1,8 +1,8 @@
 """The lab: throw-away Debian hosts for the tests, each a systemd container in a network namespace of its own.
 
-    python tests/lab.py up NAME...      make and start hosts
-    python tests/lab.py down NAME...    remove them; without a name, everything the lab ever made
-    python tests/lab.py inventory       print the hosts that are up, as an Ansible inventory script does
+    python tests/lab.py up NAME[:trixie]...   make and start hosts, Debian 12 or 13
+    python tests/lab.py down NAME...          remove them; without a name, everything the lab ever made
+    python tests/lab.py inventory             print the hosts that are up, as an Ansible inventory script does
 
 A host is reached by SSH (port 2022, user `admin`, key made at run time, host key known), as a real one is. All hosts and the
 namespace `lp-neighbour`, from which the tests attack, hang on one bridge. The addresses exist only on this machine.
@@ -32,7 +32,7 @@ IPV4 = "10.213.0."
 IPV6 = "fd00:213::"
 NAT_TABLE = "lobsterpot_lab"
 BASE_PACKAGES = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,python3,sudo,iproute2,ca-certificates,procps,e2fsprogs"
-BASE_SUITE = "bookworm"
+SUITES = ("bookworm", "trixie")
 
 
 def run(*argv: str, check: bool = True, text_in: str | None = None) -> str:
@@ -51,16 +51,16 @@ def address(number: int) -> tuple[str, str]:
     return f"{IPV4}{number}", f"{IPV6}{number:x}"
 
 
-def base_image() -> str:
-    """Build the base image once; its name holds the hash of what went in."""
-    key = hashlib.sha256(f"{BASE_SUITE} {BASE_PACKAGES}".encode()).hexdigest()[:12]
-    image = f"localhost/lobsterpot-lab:{key}"
+def base_image(suite: str) -> str:
+    """Build the base image of a Debian release once; its name holds the hash of what went in."""
+    key = hashlib.sha256(BASE_PACKAGES.encode()).hexdigest()[:12]
+    image = f"localhost/lobsterpot-lab:{suite}-{key}"
     if quiet("podman", "image", "exists", image):
         return image
     STATE.mkdir(parents=True, exist_ok=True)
-    tar = STATE / f"base-{key}.tar"
+    tar = STATE / f"base-{suite}-{key}.tar"
     print("lab: building the base image, half a minute ...", file=sys.stderr, flush=True)
-    run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={BASE_PACKAGES}", BASE_SUITE, str(tar))
+    run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={BASE_PACKAGES}", suite, str(tar))
     run("podman", "--runtime", "runc", "import", "--quiet", str(tar), image)
     tar.unlink()
     return image
@@ -135,8 +135,8 @@ def wait_until_up(name: str, seconds: float = 60) -> None:
     raise SystemExit(f"lab: {name} did not come up in {seconds:.0f} s (systemd says {state or 'nothing'})")
 
 
-def start(name: str, number: int) -> dict[str, Any]:
-    image = base_image()
+def start(name: str, suite: str, number: int) -> dict[str, Any]:
+    image = base_image(suite)
     namespace(f"lp-{name}", number)
     four, six = address(number)
     key = operator_key()
@@ -199,11 +199,12 @@ def start(name: str, number: int) -> dict[str, Any]:
 def up(names: list[str]) -> None:
     network()
     STATE.mkdir(parents=True, exist_ok=True)
-    for name in names:
+    for wanted in names:
+        name, _, suite = wanted.partition(":")
         down([name])
         taken = {state["number"] for state in hosts().values()}
         number = next(n for n in range(10, 200) if n not in taken)
-        variables = start(name, number)
+        variables = start(name, suite or SUITES[0], number)
         (STATE / f"host-{name}.json").write_text(json.dumps({"number": number, "variables": variables}))
 
 
@@ -222,7 +223,7 @@ def inventory() -> dict[str, object]:
 
 
 def down(names: list[str]) -> None:
-    for name in names:
+    for name in (wanted.partition(":")[0] for wanted in names):
         quiet("podman", "rm", "--force", "--time", "2", f"lp-{name}")
         # Connections that Ansible keeps open lead to a host that is gone; a new one gets the same address.
         for socket in (Path.home() / ".ansible" / "cp").glob("*"):

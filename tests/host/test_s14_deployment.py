@@ -34,13 +34,19 @@ def test_a_configuration_the_gateway_rejects(gateway: Host, tmp_path: Path) -> N
 
 def test_a_configuration_that_does_not_start(gateway: Host, tmp_path: Path) -> None:
     """S10: a valid configuration whose gateway cannot start is taken back, and the old one is ready again."""
+    secrets_before = gateway.run("sha256sum /etc/openclaw/secrets.json")
     before = gateway.run(STATE)
     lost = {"source": "file", "provider": "hostfile", "id": "/not/there"}
-    code, said = run_with(tmp_path, {"gateway_config_extra": {"gateway": {"auth": {"token": lost}}}, "gateway_ready_timeout": 25})
+    extra = {"gateway": {"auth": {"token": lost}}}
+    code, said = run_with(
+        tmp_path, {"gateway_config_extra": extra, "gateway_ready_timeout": 25, "gateway_secrets": {"other": {"value": "x" * 30}}}
+    )
     assert code != 0
     assert "The gateway did not become ready" in said
     assert "are in use again" in said
     assert gateway.run(STATE) == before
+    assert gateway.run("sha256sum /etc/openclaw/secrets.json") == secrets_before
+    assert gateway.code("test -e /etc/openclaw/secrets.json.previous") != 0
     gateway.wait_until_ready()
 
 

@@ -249,3 +249,19 @@ def test_a_link_is_replaced(run_module: RunModule, path: Path, tmp_path: Path) -
     path.symlink_to(tmp_path / "elsewhere")
     run_module("gateway_secrets", given)
     assert not path.is_symlink()
+
+
+def test_replaced_values_wait_beside_the_file(run_module: RunModule, tmp_path: Path) -> None:
+    """A deployment that fails can bring back what the gateway worked with; the file that waits is root's alone."""
+    path = tmp_path / "etc" / "secrets.json"
+    options = {"path": str(path), "directory_group": "root", "generate": []}
+    old, new = secrets.token_hex(16), secrets.token_hex(16)
+    first = run_module("gateway_secrets", options | {"secrets": {"a": {"b": old}}})
+    assert first["previous"] == ""
+    second = run_module("gateway_secrets", options | {"secrets": {"a": {"b": new}}})
+    waiting = Path(second["previous"])
+    assert waiting == path.with_name("secrets.json.previous")
+    assert (old in waiting.read_text(), new in path.read_text()) == (True, True)
+    assert stat.S_IMODE(waiting.stat().st_mode) == 0o600
+    waiting.unlink()
+    assert run_module("gateway_secrets", options | {"secrets": {"a": {"b": new}}})["previous"] == ""
