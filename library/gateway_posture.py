@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: gateway_posture
 short_description: Read back whether a host is what it should be
 description:
-  - Reads only. Asks the running system (systemd, the gateway, sshd, UFW, fail2ban, the sockets, the files), not the configuration that
+  - Changes nothing. Asks the running system (systemd, the gateway, sshd, UFW, fail2ban, the sockets, the files), not the configuration that
     was written.
   - Programs that the gateway's user could influence run as that user, with a time limit, and what they print is bounded.
 author: the Lobsterpot contributors
@@ -43,6 +43,10 @@ options:
     required: true
   image:
     description: Sandbox image, with tag, that must be in the user's store. Empty accepts any.
+    type: str
+    default: ""
+  probe:
+    description: Unit that starts and removes one sandbox under the gateway's confinement. Empty leaves that out.
     type: str
     default: ""
   ssh_ports:
@@ -114,6 +118,7 @@ ARGUMENT_SPEC = {
     "etc": {"type": "path", "required": True},
     "command": {"type": "path", "required": True},
     "image": {"type": "str", "default": ""},
+    "probe": {"type": "str", "default": ""},
     "ssh_ports": {"type": "list", "elements": "int", "required": True},
     "allowed_listeners": {"type": "list", "elements": "str", "default": []},
 }
@@ -146,10 +151,10 @@ class Question:
         return said[:OUTPUT_LIMIT].decode(errors="replace")
 
 
-def output(*command: str) -> str:
+def output(*command: str, seconds: float = 30) -> str:
     """What a command prints; nothing when it is missing."""
     try:
-        return Question(*command).answer()
+        return Question(*command).answer(seconds)
     except OSError:
         return ""
 
@@ -165,6 +170,7 @@ class Reader:
         self.release_id = str(params["release"])
         self.etc = Path(str(params["etc"]))
         self.image = str(params["image"])
+        self.probe = str(params["probe"])
         self.ssh_ports: list[int] = list(params["ssh_ports"])  # type: ignore[call-overload] # list of int by the argument spec
         self.allowed: list[str] = list(params["allowed_listeners"])  # type: ignore[call-overload] # list of str likewise
         self.audit_warnings: list[str] = []
@@ -254,10 +260,16 @@ class Reader:
         return problems
 
     def sandbox(self) -> list[str]:
-        if not self.image:
-            return []
-        shown = output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "podman", "image", "ls", "--quiet", self.image)
-        return [] if shown.strip() else [f"the sandbox image {self.image} is not in the store of {self.user}"]
+        if self.image:
+            shown = output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "podman", "image", "ls", "--quiet", self.image)
+            if not shown.strip():
+                return [f"the sandbox image {self.image} is not in the store of {self.user}"]
+        if self.probe:
+            output("systemctl", "start", self.probe, seconds=90)
+            if output("systemctl", "show", "--property=Result", "--value", self.probe).strip() != "success":
+                words = output("journalctl", "--unit", self.probe, "--lines", "4", "--output", "cat", "--no-pager")
+                return [f"no sandbox can be started: {' '.join(words.split())}"]
+        return []
 
     def audit(self, report: str) -> list[str]:
         found = posture.parse_audit(report)

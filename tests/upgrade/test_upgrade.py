@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from tests import lab
+from tests.host.attack import NAME, Host
 
-NAME = os.environ.get("LAB_HOST", "gw3")
 SENDERS = """
 /usr/local/lib/lobsterpot/run-as-openclaw python3 -c "
 import sqlite3
@@ -41,18 +39,26 @@ def test_debian_13() -> None:
     assert float(line.split(":")[1].split()[0]) <= 2.6
 
 
+def test_its_sandbox_works(model: Host) -> None:
+    """With podman 5 and systemd 257 too, the gateway starts a sandbox from inside its unit, and exec finds no capability and no network."""
+    probe = "id -u; grep CapEff /proc/self/status | cut -f2; ls /sys/class/net; touch /probe 2>/dev/null || echo read-only"
+    assert model.agent("exec", {"command": probe}, "s05-trixie").split()[-4:] == ["1000", "0000000000000000", "lo", "read-only"]
+
+
 def test_a_release_that_does_not_start_is_taken_back() -> None:
     """S10: the older release refuses the newer state, or cannot start for another reason: the newer one is in use again, and ready."""
     before = host("readlink /opt/openclaw/current; sha256sum /etc/openclaw/openclaw.json")
-    host("mv /opt/openclaw/releases/2026.9.5-x64-*/bin/node /root/node; printf '#!/bin/sh\\nexit 1\\n' >/root/broken")
-    host("install -m 0755 /root/broken /opt/openclaw/releases/2026.9.5-x64-*/bin/node")
+    folder = host("echo /opt/openclaw/releases/2026.9.5-x64-*") + "/bin"
+    host(f"mv {folder}/node /root/node; printf '#!/bin/sh\\nexit 1\\n' >{folder}/node; chmod 0755 {folder}/node")
     try:
         done = lab.site(NAME, "--tags", "gateway", "-e", "gateway_version=2026.9.5", "-e", "gateway_ready_timeout=20")
     finally:
-        host("mv /root/node /opt/openclaw/releases/2026.9.5-x64-*/bin/node")
+        host(f"rm {folder}/node; mv /root/node {folder}/node")
     assert done.returncode != 0
     said = " ".join(done.stdout.split())
     assert "are in use again" in said
     assert host("readlink /opt/openclaw/current; sha256sum /etc/openclaw/openclaw.json") == before
+    # S4: on the way back nothing became writable for others.
+    assert host(r"find /opt/openclaw \( ! -user root -o -perm /022 ! -type l \) | head -3") == ""
     ready = "import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout=2)"
     host(f'for i in $(seq 200); do python3 -c "{ready}" 2>/dev/null && exit; sleep 0.3; done; exit 1')
