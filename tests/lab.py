@@ -247,8 +247,9 @@ def site(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def everything_down() -> None:
-    names = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
-    down([name.removeprefix("lp-") for name in names if name.startswith("lp-")])
+    containers = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
+    namespaces = [line.split()[0] for line in run("ip", "netns", "list").splitlines()]
+    down(sorted({name.removeprefix("lp-") for name in (*containers, *namespaces) if name.startswith("lp-")}))
     quiet("ip", "netns", "delete", NEIGHBOUR)
     quiet("ip", "link", "delete", BRIDGE)
     quiet("nft", "delete", "table", "ip", NAT_TABLE)
