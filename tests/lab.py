@@ -32,6 +32,8 @@ IPV4 = "10.213.0."
 IPV6 = "fd00:213::"
 NAT_TABLE = "lobsterpot_lab"
 BASE_PACKAGES = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,python3,sudo,iproute2,ca-certificates,procps,e2fsprogs"
+# Raising limits is not permitted everywhere; a container asks for more than it may have unless told.
+LIMITS = ("--ulimit=nofile=20000:20000", "--ulimit=nproc=10000:10000")
 SUITES = ("bookworm", "trixie")
 
 
@@ -152,10 +154,7 @@ def start(name: str, suite: str, number: int) -> dict[str, Any]:
         name,
         "--systemd=always",
         "--privileged",
-        "--ulimit",
-        "nofile=20000:20000",
-        "--ulimit",
-        "nproc=10000:10000",
+        *LIMITS,
         "--network",
         f"ns:/run/netns/lp-{name}",
         *(f"--dns={server}" for server in nameservers()),
