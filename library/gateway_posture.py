@@ -49,6 +49,14 @@ options:
     description: Unit that starts and removes one sandbox under the gateway's confinement. Empty leaves that out.
     type: str
     default: ""
+  passwords_off:
+    description: Whether sshd must take no password.
+    type: bool
+    default: false
+  forwarding:
+    description: Whether this host may forward connections from outside.
+    type: bool
+    default: false
   ssh_ports:
     description: Ports on which SSH may listen to the world.
     type: list
@@ -119,6 +127,8 @@ ARGUMENT_SPEC = {
     "command": {"type": "path", "required": True},
     "image": {"type": "str", "default": ""},
     "probe": {"type": "str", "default": ""},
+    "passwords_off": {"type": "bool", "default": False},
+    "forwarding": {"type": "bool", "default": False},
     "ssh_ports": {"type": "list", "elements": "int", "required": True},
     "allowed_listeners": {"type": "list", "elements": "str", "default": []},
 }
@@ -171,6 +181,8 @@ class Reader:
         self.etc = Path(str(params["etc"]))
         self.image = str(params["image"])
         self.probe = str(params["probe"])
+        self.passwords_off = bool(params["passwords_off"])
+        self.forwarding = bool(params["forwarding"])
         self.ssh_ports: list[int] = list(params["ssh_ports"])  # type: ignore[call-overload] # list of int by the argument spec
         self.allowed: list[str] = list(params["allowed_listeners"])  # type: ignore[call-overload] # list of str likewise
         self.audit_warnings: list[str] = []
@@ -194,19 +206,23 @@ class Reader:
 
     def listeners(self) -> list[str]:
         found = host.parse_listeners(output("ss", "-HltunpO"))
+        if not found:
+            return ["ss shows no socket at all, not even SSH's"]
         return posture.listener_problems(found, self.ssh_ports, self.allowed)
 
     def firewall(self) -> list[str]:
         problems = [] if "Status: active" in output("ufw", "status") else ["UFW is not active"]
         if "deny (incoming)" not in output("ufw", "status", "verbose"):
             problems.append("UFW does not deny incoming traffic by default")
+        if not self.forwarding and "drop" not in output("nft", "list", "table", "inet", "lobsterpot_forward"):
+            problems.append("the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward")
         return problems
 
     def bans(self) -> list[str]:
         return [] if "sshd" in output("fail2ban-client", "status") else ["fail2ban does not watch sshd"]
 
     def ssh(self) -> list[str]:
-        return posture.ssh_problems(host.parse_sshd(output("/usr/sbin/sshd", "-T")), self.user)
+        return posture.ssh_problems(host.parse_sshd(output("/usr/sbin/sshd", "-T")), self.user, self.passwords_off)
 
     def account(self) -> list[str]:
         try:

@@ -38,6 +38,11 @@ options:
     type: list
     elements: str
     default: []
+  deployed:
+    description: Files that the gateway's process was started from.
+    type: list
+    elements: path
+    default: []
   units:
     description: Units to look up.
     type: list
@@ -116,6 +121,14 @@ images:
   description: Ids of the sandbox images loaded into the gateway user's store.
   returned: always
   type: list
+stale:
+  description: Whether a file that the gateway's process was started from is newer than the process.
+  returned: always
+  type: bool
+rootful_containers:
+  description: Whether root has containers of its own in podman's store.
+  returned: always
+  type: bool
 packages:
   description: Installed ones of the packages asked for, with their versions.
   returned: always
@@ -148,10 +161,14 @@ ARGUMENT_SPEC = {
     "port": {"type": "int", "required": True},
     "unit": {"type": "str", "required": True},
     "packages": {"type": "list", "elements": "str", "default": []},
+    "deployed": {"type": "list", "elements": "path", "default": []},
     "units": {"type": "list", "elements": "str", "default": []},
 }
 
 CA_DIR = "/usr/local/share/ca-certificates"
+
+# The second asks for a password through PAM.
+PASSWORD_KEYWORDS = ("passwordauthentication", "kbdinteractiveauthentication")
 
 # Services that keep the clock, whichever the host came with.
 CLOCKS = ("systemd-timesyncd.service", "chrony.service", "ntpsec.service", "ntp.service", "openntpd.service")
@@ -194,7 +211,7 @@ def ssh(module: AnsibleModule) -> dict[str, object]:
         "client": connection.client if connection else "",
         "user": os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name,
         "configured_ports": [int(port) for port in settings.get("port", [])],
-        "password_authentication": settings.get("passwordauthentication", ["yes"]) == ["yes"],
+        "password_authentication": any(settings.get(keyword, ["yes"]) == ["yes"] for keyword in PASSWORD_KEYWORDS),
         "modern": host.only_post_quantum(settings),
     }
 
@@ -242,6 +259,14 @@ def disk_free_mb(paths: list[str]) -> int:
     return min(shutil.disk_usage(path).free for path in existing) // 2**20
 
 
+def stale(module: AnsibleModule) -> bool:
+    """Whether a file the gateway starts from is newer than its process: an earlier run ended between writing and restarting."""
+    properties = ["--property=ExecMainStartTimestamp", "--timestamp=unix", "--value"]
+    started = output(module, "systemctl", "show", *properties, module.params["unit"]).strip().removeprefix("@")
+    written = [Path(path).lstat().st_mtime for path in module.params["deployed"] if os.path.lexists(path)]
+    return started.isdigit() and any(moment >= int(started) + 1 for moment in written)
+
+
 def read(module: AnsibleModule) -> dict[str, object]:
     params = module.params
     release = host.parse_os_release(text("/etc/os-release"))
@@ -270,6 +295,8 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "current": current.readlink().name if current.is_symlink() else "",
         "images": images(params["user"], params["image"]),
         "port_taken_by": host.foreign_listener(listeners, params["port"], units, params["unit"]),
+        "stale": stale(module),
+        "rootful_containers": len(text("/var/lib/containers/storage/overlay-containers/containers.json")) > len("[]\n"),
         "packages": {},
         "units": {},
     }

@@ -115,6 +115,8 @@ def obstacle(module: AnsibleModule) -> str:
         return "mmdebstrap is not installed"
     if not KEYRING.exists():
         return "debian-archive-keyring is not installed"
+    if os.geteuid() and not module.get_bin_path("newuidmap"):
+        return "without root it needs newuidmap (package uidmap)"
     return ""
 
 

@@ -74,9 +74,12 @@ def file_problems(path: str, owner: int, group: int, mode: int, want: tuple[int,
     return [f"{path} belongs to {owner}:{group} with mode {mode:04o}, it must be {want[0]}:{want[1]} and {want[2]:04o}"]
 
 
-def ssh_problems(settings: Mapping[str, Sequence[str]], gateway_user: str) -> list[str]:
-    """Check sshd's effective settings, whatever the files say."""
+def ssh_problems(settings: Mapping[str, Sequence[str]], gateway_user: str, passwords_off: bool = False) -> list[str]:
+    """Check what sshd makes of all its files together; in sshd_config(5) the first word on a setting counts."""
     problems = []
+    for keyword in ("passwordauthentication", "kbdinteractiveauthentication"):
+        if passwords_off and settings.get(keyword) != ["no"]:
+            problems.append(f"sshd still has {keyword} on: another file of its configuration comes first")
     denied = " ".join(settings.get("denyusers", [])).split()
     if gateway_user not in denied:
         problems.append(f"sshd would let {gateway_user} in: its drop-in is not in effect")

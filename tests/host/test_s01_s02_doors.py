@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from tests import lab
 from tests.host.attack import Host, neighbour_reaches, open_ports, wait_for
 
 PUBLISHED = 8081
@@ -96,3 +98,17 @@ def test_fail2ban_watches_the_port_in_use(gateway: Host) -> None:
     """Brute force: the jail counts failed logins on the port that sshd really has."""
     assert "sshd" in gateway.run("fail2ban-client status")
     assert gateway.run("fail2ban-client get sshd action nftables port").strip() == "2022"
+
+
+def test_who_keeps_failing_is_banned(gateway: Host) -> None:
+    """Brute force: after some failed logins the neighbour does not even get a connection any more."""
+    options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p", "2022"]
+    login = ["ip", "netns", "exec", lab.NEIGHBOUR, "ssh", *options, f"nobody@{gateway.ipv4}", "true"]
+    try:
+        for _ in range(6):
+            subprocess.run(login, check=False, capture_output=True, timeout=30)
+        wait_for(lambda: lab.address(250)[0] in gateway.run("fail2ban-client status sshd"), "the neighbour is banned", 30)
+        assert not neighbour_reaches(gateway.ipv4, 2022)
+    finally:
+        gateway.run("fail2ban-client unban --all")
+    assert neighbour_reaches(gateway.ipv4, 2022)

@@ -76,3 +76,9 @@ def test_the_planted_unit_would_run(hostile: Host) -> None:
         assert hostile.run(f"for i in $(seq 50); do test -e {MARK} && break; sleep 0.1; done; {RAN}").strip() == "ran"
     finally:
         hostile.run(f"mv /root/dropin.away {folder}; systemctl daemon-reload; systemctl restart user@$(id -u openclaw).service")
+
+
+def test_the_operators_terminal_is_out_of_reach(gateway: Host) -> None:
+    """S15: with output in a pipe, what runs as the user still cannot open root's terminal, and so not type on it."""
+    command = "/usr/local/lib/lobsterpot/run-as-openclaw sh -c ': </dev/tty && echo reached || echo out of reach' | cat"
+    assert "out of reach" in gateway.run(f'script --quiet --return --command "{command}" /dev/null')

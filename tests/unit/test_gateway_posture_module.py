@@ -32,6 +32,7 @@ PRINTED = {
     "systemctl show": "Id=gateway.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
     "ss -HltunpO": 'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n',
     "ufw status": "Status: active\nDefault: deny (incoming), allow (outgoing), disabled (routed)\n",
+    "nft list": "table inet lobsterpot_forward {\n\tcounter packets 0 bytes 0 drop\n}\n",
     "fail2ban-client status": "Status\n|- Number of jail:\t1\n`- Jail list:\tsshd\n",
     "/usr/sbin/sshd -T": "permitemptypasswords no\ndenyusers daemon\n",
     "sudo -n": "User daemon is not allowed to run sudo on host.\n",
@@ -148,6 +149,8 @@ def test_a_host_in_order(run_module: RunModule, arguments: dict[str, Any]) -> No
             "firewall",
             ["UFW does not deny incoming traffic by default"],
         ),
+        ("nft list", "", "firewall", ["the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward"]),
+        ("ss -HltunpO", "", "listeners", ["ss shows no socket at all, not even SSH's"]),
         ("fail2ban-client status", "", "bans", ["fail2ban does not watch sshd"]),
         (
             "/usr/sbin/sshd -T",

@@ -26,7 +26,7 @@ PRINTED = {
         'tcp LISTEN 0 511 127.0.0.1:18789 0.0.0.0:* users:(("node",pid=1501,fd=22))\n'
         'tcp LISTEN 0 128 127.0.0.1:8080 0.0.0.0:* users:(("java",pid=1700,fd=3))\n'
     ),
-    "sshd": "port 22\nport 2022\npasswordauthentication no\nkexalgorithms mlkem768x25519-sha256\n",
+    "sshd": "port 22\nport 2022\npasswordauthentication no\nkbdinteractiveauthentication no\nkexalgorithms mlkem768x25519-sha256\n",
     "dpkg-query": "ii \topenssh-server\t1:10.0p1-7\nii \tufw\t0.36.2-9\nrc \tpodman\t5.4.2\n",
     "systemctl": "Id=ssh.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
 }

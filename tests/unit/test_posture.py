@@ -147,3 +147,12 @@ def test_file(owner: int, group: int, mode: int, problem: str) -> None:
 def test_ssh(settings: dict[str, list[str]], problems: list[str]) -> None:
     """The effective settings decide; an sshd that cannot be asked is not in order."""
     assert posture.ssh_problems(settings, "openclaw") == problems
+
+
+def test_ssh_that_still_takes_passwords() -> None:
+    """S11: another file of sshd's comes first and leaves a door that the run believes shut: both ways to give a password are named."""
+    settings = {"denyusers": ["openclaw"], "permitemptypasswords": ["no"], "passwordauthentication": ["yes"]}
+    assert posture.ssh_problems(settings, "openclaw", passwords_off=True) == [
+        "sshd still has passwordauthentication on: another file of its configuration comes first",
+        "sshd still has kbdinteractiveauthentication on: another file of its configuration comes first",
+    ]
