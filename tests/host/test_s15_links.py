@@ -80,5 +80,5 @@ def test_the_planted_unit_would_run(hostile: Host) -> None:
 
 def test_the_operators_terminal_is_out_of_reach(gateway: Host) -> None:
     """S15: with output in a pipe, what runs as the user still cannot open root's terminal, and so not type on it."""
-    command = "/usr/local/lib/lobsterpot/run-as-openclaw sh -c ': </dev/tty && echo reached || echo out of reach' | cat"
-    assert "out of reach" in gateway.run(f'script --quiet --return --command "{command}" /dev/null')
+    command = "/usr/local/lib/lobsterpot/run-as-openclaw sh -c ': </dev/tty' | cat"
+    assert "cannot open /dev/tty" in gateway.run(f'script --quiet --return --command "{command}" /dev/null')
