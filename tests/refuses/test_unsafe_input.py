@@ -77,6 +77,11 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     "passwords: neither yes nor no": ({"ssh_password_authentication": "maybe"}, ["is none of auto, true, false"]),
     "a name never banned": ({"fail2ban_ignore": ["office.example"]}, ["fail2ban_ignore", "no address or network"]),
     "a listener that is no port": ({"verify_allowed_listeners": ["https"]}, ["verify_allowed_listeners", "tcp/443"]),
+    "a token in the configuration": (
+        {"gateway_channels": {"telegram": {"botToken": "1:text"}}},
+        ["as plain text", "Put it into gateway_secrets"],
+    ),
+    "the operator shut out": ({"ssh_deny_users": ["admin"]}, ["ssh_deny_users must be plain names", "lock yourself out"]),
     "a certificate that is none": (
         {"baseline_extra_ca_certificates": {"x": "text"}},
         ["baseline_extra_ca_certificates"],
