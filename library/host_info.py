@@ -102,7 +102,7 @@ clock:
   returned: always
   type: str
 ssh:
-  description: Port, client and user of the connection in use (port 0 without one), ports sshd is set to, whether it takes passwords.
+  description: Port and user of the connection in use (port 0 without one), ports sshd is set to, whether it takes passwords.
   returned: always
   type: dict
 user:
@@ -208,7 +208,6 @@ def ssh(module: AnsibleModule) -> dict[str, object]:
     settings = host.parse_sshd(output(module, "sshd", "-T"))
     return {
         "port": connection.port if connection else 0,
-        "client": connection.client if connection else "",
         "user": os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name,
         "configured_ports": [int(port) for port in settings.get("port", [])],
         "password_authentication": any(settings.get(keyword, ["yes"]) == ["yes"] for keyword in PASSWORD_KEYWORDS),
