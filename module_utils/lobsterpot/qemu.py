@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a qemu machine is started, and what cloud-init is told. Pure; `qemu_machine` does the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible.module_utils.lobsterpot.errors import LobsterpotError
+
+MIB = 2**20
+
+# One guest behind one router, as `run_vm.py` knows them; a hardware address of qemu's own range.
+GUEST, ROUTER, RESOLVER = "10.0.2.15", "10.0.2.2", "10.0.2.3"
+MAC = "52:54:00:12:34:56"
+
+# qemu's name of the machine that emulates, by our name of the architecture; and its firmware, where it needs one.
+EMULATORS = {"x64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
+FIRMWARE = {
+    "x64": (),
+    "arm64": (
+        "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd",
+        "/opt/homebrew/share/qemu/edk2-aarch64-code.fd",
+        "/usr/local/share/qemu/edk2-aarch64-code.fd",
+    ),
+}
+
+# What qemu itself may no longer do once it runs: qemu(1), -sandbox.
+SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+
+@dataclass(frozen=True)
+class Controller:
+    """The computer that runs machines: platform.system(), its architecture in our words, and what its processor and kernel offer."""
+
+    system: str
+    arch: str
+    cpu_flags: frozenset[str]
+    kvm: bool
+
+    def accelerator(self, guest: str) -> str:
+        """Return qemu's accelerator. A device /dev/kvm alone says nothing: in a virtual machine it may open and then hang the guest."""
+        if guest == self.arch and self.system == "Darwin":
+            return "hvf"
+        if guest == self.arch and self.kvm and (self.arch == "arm64" or self.cpu_flags & {"vmx", "svm"}):
+            return "kvm"
+        return "tcg"
+
+
+def qemu_command(arch: str, accelerator: str, cpus: int, memory: int, firmware: str, network: str, port: int) -> list[str]:
+    """Return qemu's command line: two disks, one network card, a source of randomness, a serial line, and no other device.
+
+    `memory` in bytes. `{net}` and `{console}` stand for sockets that the runner fills in. Source: qemu(1) 7.2.
+    """
+    machine = {"x64": "q35,usb=off,vmport=off,smbus=off", "arm64": "virt"}[arch]
+    emulation = "tcg,thread=multi,tb-size=1024" if accelerator == "tcg" else accelerator
+    command = [EMULATORS[arch], "-nodefaults", "-no-user-config", "-display", "none"]
+    command += ["-machine", machine, "-accel", emulation, "-cpu", "max" if accelerator == "tcg" else "host"]
+    command += ["-smp", str(cpus), "-m", str(memory // MIB), "-sandbox", SANDBOX]
+    if firmware:
+        command += ["-bios", firmware]
+    command += ["-drive", "file=disk.qcow2,if=none,id=disk,format=qcow2,discard=unmap", "-device", "virtio-blk-pci,drive=disk"]
+    command += ["-drive", "file=seed.iso,if=none,id=seed,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=seed"]
+    if network == "passt":
+        command += ["-netdev", "stream,id=net,server=off,addr.type=fd,addr.str={net}"]
+    else:
+        command += ["-netdev", f"user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:{port}-{GUEST}:22"]
+    command += ["-device", f"virtio-net-pci,netdev=net,mac={MAC},romfile="]
+    command += ["-device", "virtio-rng-pci"]
+    command += ["-chardev", "socket,id=console,fd={console}", "-serial", "chardev:console"]
+    return [*command, "-qmp", "unix:qmp.sock,server=on,wait=off"]
+
+
+def passt_command(port: int) -> list[str]:
+    """Return passt's command line: one guest, IPv4, this computer's port on loopback to the guest's SSH, no way back to loopback.
+
+    Source: passt(1) of 2023-03 and later.
+    """
+    command = ["passt", "--foreground", "--quiet", "--one-off", "--ipv4-only", "--no-map-gw", "--udp-ports", "none"]
+    command += ["--address", GUEST, "--netmask", "24", "--gateway", ROUTER, "--dns-forward", RESOLVER]
+    return [*command, "--tcp-ports", f"127.0.0.1/{port}:22", "--fd", "{net}"]
+
+
+def seed_documents(name: str, instance: str, user_data: str) -> dict[str, bytes]:
+    """Return the files of a NoCloud seed by name. `instance` changes when the machine is another.
+
+    Source: https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud.html and .../network-config-format-v2.html
+    """
+    network = {
+        "version": 2,
+        "ethernets": {
+            "lan": {
+                "match": {"macaddress": MAC},
+                "addresses": [f"{GUEST}/24"],
+                "routes": [{"to": "0.0.0.0/0", "via": ROUTER}],
+                "nameservers": {"addresses": [RESOLVER]},
+            }
+        },
+    }
+    meta = {"instance-id": instance, "local-hostname": name}
+    documents = {"user-data": user_data, "meta-data": json.dumps(meta), "network-config": json.dumps(network)}
+    return {file: content.encode() for file, content in documents.items()}
+
+
+def missing_tools(system: str, arch: str, network: str, found: Sequence[str]) -> str:
+    """Say what to install when a program is missing; nothing when all are there."""
+    emulator = EMULATORS[arch]
+    wanted = [emulator, "qemu-img", *(["passt"] if network == "passt" else [])]
+    missing = [name for name in wanted if name not in found]
+    if not missing:
+        return ""
+    if system == "Darwin":
+        return f"{', '.join(missing)} not found. Install multipass, which is the better choice on macOS: brew install --cask multipass"
+    packages = {emulator: {"x64": "qemu-system-x86", "arm64": "qemu-system-arm qemu-efi-aarch64"}[arch], "qemu-img": "qemu-utils", "passt": "passt"}
+    return (
+        f"{', '.join(missing)} not found. To make a virtual machine, install multipass (snap install multipass), or qemu. "
+        f"On Debian and Ubuntu: apt install {' '.join(packages[name] for name in missing)}"
+    )
+
+
+def check_network(system: str, network: str) -> None:
+    """Refuse a network that the system does not have."""
+    if network == "passt" and system != "Linux":
+        raise LobsterpotError(
+            "vm_network: passt, which keeps the machine away from this computer's loopback, exists for Linux only. Use multipass; or set "
+            "vm_network to user if a machine that was broken into may reach what listens on this computer's loopback."
+        )

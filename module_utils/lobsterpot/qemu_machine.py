@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One qemu machine: its directory, its process, and qemu's monitor."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.lobsterpot.errors import LobsterpotError
+
+RECORD = "machine.json"
+
+# All that a machine's directory may hold; a directory with anything else is not ours.
+PARTS = (
+    *("disk.qcow2", "seed.iso", "console.log", "run.log", "lock", "qmp.sock", "run_vm.py", "start.service"),
+    *("host_key", "host_key.pub", "id_ed25519", "id_ed25519.pub", "known_hosts"),
+)
+KEPT = ("base.qcow2", "golden.qcow2", "golden.new")
+
+CONSOLE_LINES = 15
+
+
+def wait_for(condition: Callable[[], object], seconds: float, pause: float = 0.2) -> bool:
+    """Wait until a condition holds, for so many seconds at most; return whether it does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def progress(line: str) -> None:
+    """Tell the person who waits how far this is; the callback `progress` shows the last line."""
+    target = os.environ.get("LOBSTERPOT_PROGRESS")
+    if target:
+        Path(target).write_text(line[:120] + "\n")
+
+
+class Machine:
+    """A machine by its directory. The record says what it is; the lock, held by its runner, whether it runs."""
+
+    def __init__(self, directory: str) -> None:
+        self.path = Path(directory)
+
+    def record(self) -> dict[str, Any]:
+        """Read the record; empty when there is none."""
+        try:
+            return dict(json.loads((self.path / RECORD).read_text()))
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError) as error:
+            raise LobsterpotError(f"{self.path / RECORD} is damaged ({error}). Remove {self.path}; the next run makes the machine anew.") from error
+
+    def write(self, record: dict[str, Any]) -> None:
+        new = self.path / f"{RECORD}.new"
+        new.write_text(json.dumps(record, indent=2) + "\n")
+        new.replace(self.path / RECORD)
+
+    def foreign_files(self) -> list[str]:
+        """What lies in the directory and is not ours."""
+        known = {RECORD, f"{RECORD}.new", *PARTS, *KEPT}
+        return sorted(entry.name for entry in self.path.iterdir() if entry.name not in known) if self.path.is_dir() else []
+
+    def running(self) -> bool:
+        """Whether a runner holds the lock."""
+        try:
+            with (self.path / "lock").open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def monitor(self, command: str, **arguments: object) -> Any:
+        """Have qemu carry out one command of its monitor. Format: QMP, docs/interop/qmp-spec.rst of qemu."""
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.settimeout(60)
+            # By a relative name: the full one can be longer than the 107 bytes a socket's may have.
+            here = os.open(".", os.O_RDONLY)
+            try:
+                os.chdir(self.path)
+                channel.connect("qmp.sock")
+            finally:
+                os.fchdir(here)
+                os.close(here)
+            stream = channel.makefile("rw", encoding="utf-8")
+            stream.readline()  # the greeting
+            answer: dict[str, Any] = {}
+            for request in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+                stream.write(json.dumps(request) + "\n")
+                stream.flush()
+                answer = {}
+                while "return" not in answer and "error" not in answer:
+                    line = stream.readline()
+                    if not line:
+                        raise LobsterpotError(f"qemu closed its monitor at {command}")
+                    answer = json.loads(line)
+            if "error" in answer:
+                raise LobsterpotError(f"qemu refused {command}: {answer['error'].get('desc', '')}")
+            return answer["return"]
+
+    def start(self) -> None:
+        """Start the runner, in a session of its own: it outlives this process and the login."""
+        with (self.path / "run.log").open("wb") as log:
+            runner = subprocess.Popen(
+                [sys.executable, str(self.path / "run_vm.py"), str(self.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        if not wait_for(lambda: (self.path / "qmp.sock").exists() or runner.poll() is not None, 20) or runner.poll() is not None:
+            raise LobsterpotError(f"The virtual machine did not start:\n{self.last_lines('run.log')}")
+
+    def stop(self, seconds: float) -> None:
+        """Press the power button, and after a while pull the plug."""
+        if not self.running():
+            return
+        try:
+            self.monitor("system_powerdown")
+            if wait_for(lambda: not self.running(), seconds):
+                return
+        except OSError:
+            pass  # its monitor does not answer any more
+        self.pull_the_plug()
+
+    def pull_the_plug(self) -> None:
+        try:
+            self.monitor("quit")
+        except (OSError, LobsterpotError):
+            pass  # it ends while it answers
+        if not wait_for(lambda: not self.running(), 20):
+            raise LobsterpotError(f"The virtual machine in {self.path} does not end. Kill its process (run_vm.py {self.path}) and run again.")
+        (self.path / "qmp.sock").unlink(missing_ok=True)
+
+    def remove(self, *, keep_golden: bool = False) -> None:
+        """Remove all that is ours, the record last, so that a removal that is cut short can be finished."""
+        for name in (*PARTS, *(() if keep_golden else KEPT)):
+            (self.path / name).unlink(missing_ok=True)
+        if not keep_golden and self.path.is_dir():
+            (self.path / f"{RECORD}.new").unlink(missing_ok=True)
+            (self.path / RECORD).unlink(missing_ok=True)
+            self.path.rmdir()
+
+    def last_lines(self, name: str) -> str:
+        """The last lines of a log, without what a terminal would act on."""
+        try:
+            raw = (self.path / name).read_bytes()[-8192:]
+        except FileNotFoundError:
+            return "(nothing)"
+        clean = "".join(char if char.isprintable() or char == "\n" else " " for char in raw.decode(errors="replace").replace("\r", ""))
+        lines = [line.rstrip() for line in clean.splitlines() if line.strip()]
+        return "\n".join(lines[-CONSOLE_LINES:]) or "(nothing)"
+
+    def ssh(self, user: str, name: str, port: int, command: str, seconds: int) -> int:
+        """Log in with the machine's own key, its host key known beforehand, and run a command; return ssh's exit code."""
+        options = ["BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={self.path}/known_hosts", "GlobalKnownHostsFile=/dev/null"]
+        options += [f"HostKeyAlias={name}", "IdentitiesOnly=yes", f"ConnectTimeout={seconds}"]
+        argv = ["ssh", "-F", "none", "-i", str(self.path / "id_ed25519"), "-p", str(port)]
+        argv += [part for option in options for part in ("-o", option)]
+        try:
+            done = subprocess.run(
+                [*argv, f"{user}@127.0.0.1", command], check=False, capture_output=True, timeout=seconds * 3, stdin=subprocess.DEVNULL
+            )
+        except subprocess.TimeoutExpired:
+            return 255
+        return done.returncode
+
+    def wait_until_it_answers(self, user: str, name: str, port: int, seconds: float) -> None:
+        """Wait for the first login. Raises LobsterpotError with the console's last lines when none succeeds in time."""
+
+        def answers() -> bool:
+            if not self.running():
+                raise LobsterpotError(f"The virtual machine ended while it started.\n{self.last_lines('run.log')}\n{self.last_lines('console.log')}")
+            progress(self.last_lines("console.log").rpartition("\n")[2])
+            return self.ssh(user, name, port, "true", 10) == 0
+
+        if not wait_for(answers, seconds, 1):
+            raise LobsterpotError(
+                f"The virtual machine {name} runs, but nobody could log in within {seconds:.0f} s (vm_timeout). The last lines of its console "
+                f"({self.path}/console.log):\n{self.last_lines('console.log')}"
+            )
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where that cannot be: clearing a cache must not take a machine's disk away."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The base disk image of virtual machines: what is in the one made here, and where the ones made by others are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shlex
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import LobsterpotError
+from .sandbox_image import DEBIAN_ARCHES
+
+# What a machine needs to boot, take its seed, let Ansible in and look after itself.
+# Of GRUB only the parts: the package grub-pc would ask which disk to install itself on.
+PACKAGES = (
+    "apparmor,ca-certificates,cloud-guest-utils,cloud-init,dbus,e2fsprogs,fdisk,grub-pc-bin,grub2-common,initramfs-tools,iproute2,"
+    "libpam-systemd,linux-image-cloud-amd64,netbase,openssh-server,python3,sudo,systemd-resolved,systemd-sysv,systemd-timesyncd,udev"
+).split(",")
+
+# No documentation, and no translations: nobody sits at this machine.
+_EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+_KEPT = ("/usr/share/doc/*/copyright",)
+
+FILES = {
+    "etc/cloud/cloud.cfg.d/90-lobsterpot.cfg": """\
+# The one source of settings is the seed disk. In one line: cloud-init's boot generator reads no other form.
+datasource_list: [NoCloud]
+system_info: {network: {renderers: [networkd]}}
+# Under emulation each module costs a second; these are the ones that a seed of Lobsterpot uses.
+cloud_init_modules: [bootcmd, write_files, growpart, resizefs, mounts, set_hostname, update_etc_hosts, ca_certs, users_groups, ssh]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [write_files_deferred, scripts_user]
+ssh_genkeytypes: [ed25519]
+""",
+    "etc/default/grub": """\
+# Read by update-grub, which each new kernel calls.
+GRUB_DEFAULT=0
+GRUB_TIMEOUT=0
+GRUB_DISTRIBUTOR=Debian
+GRUB_CMDLINE_LINUX="console=ttyS0"
+GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_TERMINAL=console
+GRUB_DISABLE_OS_PROBER=true
+GRUB_DISABLE_RECOVERY=true
+""",
+    "etc/fstab": "LABEL=root / ext4 rw,relatime 0 1\n",
+    # A tenth of the usual initial RAM disk: the drivers of a qemu machine's disk, instead of all there are.
+    "etc/initramfs-tools/conf.d/lobsterpot": "MODULES=list\n",
+    "usr/share/initramfs-tools/modules.d/lobsterpot": "virtio_pci\nvirtio_blk\nvirtio_scsi\nsd_mod\next4\n",
+    "etc/ssh/sshd_config.d/60-lobsterpot-image.conf": """\
+# From the first second on; the role ssh says the rest.
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+""",
+}
+
+# What costs time at each boot and does nothing for a virtual server.
+MASKED = (
+    "cloud-init-hotplugd.socket",
+    "e2scrub_reap.service",
+    "grub-common.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "systemd-binfmt.service",
+)
+
+# Until the first new kernel calls update-grub; Debian keeps the two links on the newest kernel.
+_GRUB_CFG = """\
+set timeout=0
+menuentry Debian {
+  linux /vmlinuz root=LABEL=root ro console=ttyS0
+  initrd /initrd.img
+}
+"""
+
+# Runs inside the new system.
+_FINISH = f"""\
+systemctl --quiet enable systemd-networkd.service systemd-resolved.service
+systemctl --quiet disable systemd-networkd-wait-online.service
+passwd --quiet --lock root
+rm -f /etc/ssh/ssh_host_*
+mkdir -p /boot/grub/i386-pc
+cp /usr/lib/grub/i386-pc/*.mod /usr/lib/grub/i386-pc/*.lst /usr/lib/grub/i386-pc/boot.img /boot/grub/i386-pc/
+grub-mkimage -O i386-pc -o /boot/grub/i386-pc/core.img -p '(,msdos1)/boot/grub' biosdisk part_msdos ext2
+printf %s {shlex.quote(_GRUB_CFG)} >/boot/grub/grub.cfg
+cd /etc/apparmor.d
+for profile in $(grep -lsE '^profile .*flags=[(]unconfined[)]' *); do
+  ln -s "/etc/apparmor.d/$profile" disable/
+done
+"""
+
+# ext4 as every GRUB since 2.04 reads it, whatever today's mke2fs would choose.
+_FEATURES = (
+    "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,"
+    "extra_isize,metadata_csum"
+)
+
+# Runs where numbers of users are those of the new system: tree.tar becomes disk.raw. MBR: GRUB's boot code, one partition from
+# 1 MiB on; GRUB's core image lies in the gap before it, from sector 1 on, where the boot code looks for it.
+_ASSEMBLE = f"""\
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+trap 'rm -rf root' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir root
+tar -C root --numeric-owner --xattrs --xattrs-include='*' -xpf tree.tar
+rm -f tree.tar root/etc/hostname
+ln -sf ../run/systemd/resolve/stub-resolv.conf root/etc/resolv.conf
+: >root/etc/machine-id
+touch root/etc/.updated root/var/.updated
+size=$(($(du -sm --apparent-size root | cut -f 1) * 5 / 4 + 512))
+truncate -s $((size + 1))M disk.raw
+echo 'start=2048, type=83, bootable' | sfdisk -q disk.raw
+dd if=root/boot/grub/i386-pc/boot.img of=disk.raw bs=440 count=1 conv=notrunc status=none
+dd if=root/boot/grub/i386-pc/core.img of=disk.raw bs=512 seek=1 conv=notrunc status=none
+mke2fs -q -t ext4 -O {_FEATURES} -L root -m 1 -E offset=1048576,root_owner=0:0,lazy_itable_init=0 -d root disk.raw ${{size}}M
+"""
+
+ASSEMBLE = ["mmdebstrap", "--unshare-helper", "sh", "-c", _ASSEMBLE]
+
+
+def overlay() -> bytes:
+    """Return a tar archive of the files that the image has beside its packages' own, all root's."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in FILES.items():
+            info = tarfile.TarInfo(name)
+            info.mode, info.size = 0o644, len(content.encode())
+            tar.addfile(info, io.BytesIO(content.encode()))
+        for unit in MASKED:
+            info = tarfile.TarInfo(f"etc/systemd/system/{unit}")
+            info.type, info.linkname = tarfile.SYMTYPE, "/dev/null"
+            tar.addfile(info)
+    return buffer.getvalue()
+
+
+def build_command(suite: str, packages: Sequence[str], arch: str, mirror: str) -> list[str]:
+    """Return the mmdebstrap call that writes the system to `tree.tar`; `overlay.tar` lies in the working directory.
+
+    Source: mmdebstrap(1). `mirror` is a URL, or one-line entries of a sources.list, or empty.
+    """
+    command = ["mmdebstrap", "--quiet", "--mode=unshare", "--variant=minbase", f"--architectures={DEBIAN_ARCHES[arch]}"]
+    command += [f"--include={','.join(sorted({*PACKAGES, *packages}))}", '--aptopt=Acquire::Languages "none"']
+    command += [f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED]
+    command += [f"--dpkgopt=path-include={path}" for path in _KEPT]
+    command += ["--essential-hook=tar-in overlay.tar /", f'--customize-hook=chroot "$1" sh -euc {shlex.quote(_FINISH)}']
+    return [*command, suite, "tree.tar", *mirror.splitlines()]
+
+
+def image_id(suite: str, packages: Sequence[str], arch: str) -> str:
+    """Name a made image after its definition: suite, architecture, and 12 hexadecimal digits. The mirror does not count."""
+    definition = json.dumps([build_command(suite, packages, arch, ""), ASSEMBLE, hashlib.sha256(overlay()).hexdigest()])
+    return f"{suite}-{arch}-{hashlib.sha256(definition.encode()).hexdigest()[:12]}"

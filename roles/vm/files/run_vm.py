@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one qemu machine until it ends: `run_vm.py DIRECTORY`. Nothing but the standard library, no root, no daemon.
+
+DIRECTORY holds `machine.json` (written by the module qemu_vm) and the machine's disk. Three processes make a machine:
+
+    qemu  <- frames ->  the gate, here  <- frames ->  passt  <- sockets ->  the network
+
+passt gives the guest this computer's network without privileges. To a guest that is root and writes its own packets, that
+would be this computer's own addresses and its loopback, too. So every frame from the guest passes the gate first. It lets
+through what goes to the public internet, to the resolver, and to what `reach` names; never what goes to an address of this
+computer. Without the gate's process there is no network: it fails closed.
+
+Frames: four bytes of length, big-endian, then an Ethernet frame (qemu's `-netdev stream` and passt(1), `--fd`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import ipaddress
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+# The network inside: one guest, one router that answers for everything, one resolver that passt maps to this computer's.
+GUEST, ROUTER, RESOLVER = (int(ipaddress.IPv4Address(address)) for address in ("10.0.2.15", "10.0.2.2", "10.0.2.3"))
+
+# Ethernet types, protocols and ports; the bytes of an Ethernet and of a plain IPv4 header; TCP's bit for "an answer".
+ARP, IPV4 = 0x0806, 0x0800
+TCP, UDP = 6, 17
+SSH, DNS = 22, 53
+ETHERNET, HEADER = 14, 20
+ACK = 0x10
+
+# What is not the public internet (registry of special-purpose addresses, RFC 6890). `reach` opens parts of PRIVATE, never of NEVER.
+NEVER = [ipaddress.IPv4Network(net) for net in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")]
+PRIVATE = [ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")]
+
+CONSOLE_BYTES = 256 * 1024
+LARGEST_FRAME = 128 * 1024
+HOST_ADDRESSES_FRESH = 5.0  # seconds
+MOST_REMEMBERED = 65536  # destinations, for a guest that scans
+MOST_NOTED = 100
+
+
+def host_addresses(fib_trie: str = "/proc/net/fib_trie") -> set[int]:
+    """Every IPv4 address of this computer, which changes when a laptop moves. Format: the kernel's fib_trie_seq_show."""
+    found, leaf = set(), 0
+    for line in Path(fib_trie).read_text().splitlines():
+        word = line.split()
+        if word[:1] == ["|--"]:
+            leaf = int(ipaddress.IPv4Address(word[1]))
+        elif word[:2] == ["/32", "host"] and word[2:] == ["LOCAL"]:
+            found.add(leaf)
+    return found
+
+
+class Gate:
+    """Decides which frames of the guest may leave."""
+
+    def __init__(self, reach: Iterable[str]) -> None:
+        self.reach = [ipaddress.IPv4Network(net) for net in reach]
+        self.host: set[int] = set()
+        self.read_at = float("-inf")
+        self.decided: dict[int, bool] = {}
+        self.refused: set[str] = set()
+
+    def refresh(self) -> None:
+        """Read this computer's addresses again, when the last reading is old."""
+        if time.monotonic() - self.read_at < HOST_ADDRESSES_FRESH:
+            return
+        self.read_at = time.monotonic()
+        now = host_addresses()
+        if now != self.host:
+            self.host = now
+            self.decided.clear()
+
+    def outside(self, destination: int) -> bool:
+        """Whether an address is one the guest may reach."""
+        known = self.decided.get(destination)
+        if known is None:
+            address = ipaddress.IPv4Address(destination)
+            if destination in self.host or any(address in net for net in NEVER):
+                known = False
+            else:
+                known = any(address in net for net in self.reach) or not any(address in net for net in PRIVATE)
+            if len(self.decided) > MOST_REMEMBERED:
+                self.decided.clear()
+            self.decided[destination] = known
+        return known
+
+    def allows(self, frame: bytes | memoryview) -> bool:
+        """Judge one Ethernet frame: ARP, which passt answers by itself, and IPv4 from the guest's own address to where it may go."""
+        kind = int.from_bytes(frame[12:14], "big")
+        if kind != IPV4 or len(frame) < ETHERNET + HEADER:
+            return kind == ARP
+        source, destination = struct.unpack_from(">II", frame, ETHERNET + 12)
+        if destination in (ROUTER, RESOLVER):
+            return source == GUEST and self.serves(frame, destination)
+        return source == GUEST and self.outside(destination)
+
+    @staticmethod
+    def serves(frame: bytes | memoryview, destination: int) -> bool:
+        """Judge a packet to an address that stands for this computer: questions to the resolver, answers of the guest's sshd."""
+        protocol = frame[ETHERNET + 9]
+        fragment = int.from_bytes(frame[ETHERNET + 6 : ETHERNET + 8], "big") & 0x3FFF
+        ports = ETHERNET + (frame[ETHERNET] & 15) * 4
+        if protocol not in (TCP, UDP) or fragment or len(frame) < ports + (14 if protocol == TCP else 8):
+            return False
+        here, there = struct.unpack_from(">HH", frame, ports)
+        if destination == RESOLVER:
+            return bool(there == DNS)
+        return protocol == TCP and here == SSH and bool(frame[ports + 13] & ACK)
+
+    def pass_on(self, frames: bytes) -> tuple[bytes, bytes]:
+        """Return the frames that may leave, and the beginning of one that has not arrived in full."""
+        self.refresh()
+        view, allowed, position = memoryview(frames), [], 0
+        while position + 4 <= len(view):
+            end = position + 4 + int.from_bytes(view[position : position + 4], "big")
+            if end - position > LARGEST_FRAME:
+                raise ValueError(f"a frame of {end - position} bytes")
+            if end > len(view):
+                break
+            if self.allows(view[position + 4 : end]):
+                allowed.append(view[position:end])
+            else:
+                self.note(view[position + 4 : end])
+            position = end
+        return b"".join(allowed), bytes(view[position:])
+
+    def note(self, frame: memoryview) -> None:
+        """Say each kind of refusal once, a hundred at most: enough to see what the guest tried, too little to fill a disk."""
+        kind = int.from_bytes(frame[12:14], "big")
+        what = f"Ethernet type 0x{kind:04x}"
+        if kind == IPV4 and len(frame) >= ETHERNET + HEADER:
+            what = str(ipaddress.IPv4Address(bytes(frame[30:34])))
+        if what not in self.refused and len(self.refused) < MOST_NOTED:
+            self.refused.add(what)
+            print(f"gate: refused {what}", flush=True)
+
+
+def outward(guest: socket.socket, network: socket.socket, gate: Gate) -> None:
+    rest = b""
+    while chunk := guest.recv(LARGEST_FRAME * 2):
+        allowed, rest = gate.pass_on(rest + chunk)
+        if allowed:
+            network.sendall(allowed)
+
+
+def inward(network: socket.socket, guest: socket.socket) -> None:
+    while chunk := network.recv(LARGEST_FRAME * 2):
+        guest.sendall(chunk)
+
+
+def keep_console(console: socket.socket, path: Path) -> None:
+    """Keep the last of what the machine says on its serial line. A guest can write there for ever; the file cannot grow for ever."""
+    with path.open("wb") as log:
+        while chunk := console.recv(4096):
+            log.write(chunk)
+            log.flush()
+            if log.tell() > CONSOLE_BYTES:
+                kept = path.read_bytes()[-CONSOLE_BYTES // 2 :]
+                log.seek(0)
+                log.truncate()
+                log.write(kept)
+
+
+def die_with_parent() -> None:
+    """In a child: end when this process does, however it ends. prctl(2), PR_SET_PDEATHSIG."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def start(argv: list[str], *keep: socket.socket, **named: int) -> subprocess.Popen[bytes]:
+    """Start a program; {NAME} in an argument becomes the number of a socket it inherits."""
+    filled = [argument.format(**named) if "{" in argument else argument for argument in argv]
+    inherited = [one.fileno() for one in keep]
+    # No threads run yet, and the hook is one system call.
+    return subprocess.Popen(filled, pass_fds=inherited, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)  # noqa: PLW1509
+
+
+def serve(machine: dict[str, Any]) -> int:
+    """Start passt and qemu, pass frames between them until qemu ends, and return qemu's exit code."""
+    guest, qemu_net = socket.socketpair()
+    console, qemu_console = socket.socketpair()
+    passt = None
+    if machine["passt"]:
+        network, passt_net = socket.socketpair()
+        passt = start(machine["passt"], passt_net, net=passt_net.fileno())
+        passt_net.close()
+    qemu = start(machine["qemu"], qemu_net, qemu_console, net=qemu_net.fileno(), console=qemu_console.fileno())
+    qemu_net.close()
+    qemu_console.close()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: qemu.send_signal(signal.SIGTERM))
+
+    def work(target: Any, *arguments: Any) -> None:
+        def guarded() -> None:
+            try:
+                target(*arguments)
+            except (OSError, ValueError) as error:
+                print(f"{target.__name__}: {error}", flush=True)
+
+        threading.Thread(target=guarded, daemon=True).start()
+
+    work(keep_console, console, Path("console.log"))
+    if passt:
+        work(outward, guest, network, Gate(machine["reach"]))
+        work(inward, network, guest)
+    code = qemu.wait()
+    if passt:
+        passt.terminate()
+        passt.wait()
+    return code
+
+
+def main() -> int:
+    os.chdir(sys.argv[1])
+    os.umask(0o077)
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("This machine runs already.", file=sys.stderr)
+        return 1
+    return serve(json.loads(Path("machine.json").read_text())["run"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
