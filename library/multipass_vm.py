@@ -24,7 +24,7 @@ options:
     type: str
     required: true
   directory:
-    description: Directory of this one machine, for its record C(machine.json). It may hold the machine's keys, too; they go with the machine.
+    description: Directory of this one machine, for its record C(machine.json). Keys of the machine in it go with the machine.
     type: path
     required: true
   state:
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vm:
-  description: The machine, C(name), C(provider), C(state), C(address) (null unless it runs), C(port), C(cpus), C(memory) and C(disk) in bytes.
+  description: The machine. I(address) is null unless it runs; I(memory) and I(disk) are in bytes, null with I(cpus) for one that is absent.
   returned: success
   type: dict
   sample: {name: lobsterpot, provider: multipass, state: running, address: 10.97.0.76, port: 22, cpus: 2, memory: 4294967296,
@@ -105,6 +105,7 @@ ARGUMENT_SPEC = {
 }
 
 RECORD = "machine.json"
+LINE = 16  # characters from which a line of user_data may be a part of a key
 KEYS = ("host_key", "host_key.pub", "id_ed25519", "id_ed25519.pub", "known_hosts")
 PLACES = ["/snap/bin", "/usr/local/bin"]  # a login without a terminal often lacks the first in its PATH
 LEAST = Size(1, 512 * 2**20, 2**30)  # canonical/multipass, include/multipass/constants.h
@@ -113,12 +114,22 @@ LEAST = Size(1, 512 * 2**20, 2**30)  # canonical/multipass, include/multipass/co
 # becomes Running or Stopped. `start` waits for a machine that starts already; a machine that starts cannot be stopped (daemon.cpp,
 # base_virtual_machine.cpp). Suspending and Unavailable are not here: multipass can do nothing with them.
 TO_RUNNING = {
-    **{"Running": [], "Stopped": ["start"], "Suspended": ["start"], "Starting": ["start"], "Restarting": ["start"]},
-    **{"Delayed Shutdown": ["stop --cancel"], "Unknown": ["stop --force", "start"]},
+    "Running": [],
+    "Stopped": ["start"],
+    "Suspended": ["start"],
+    "Starting": ["start"],
+    "Restarting": ["start"],
+    "Delayed Shutdown": ["stop --cancel"],
+    "Unknown": ["stop --force", "start"],
 }
 TO_STOPPED = {
-    **{"Stopped": [], "Running": ["stop"], "Delayed Shutdown": ["stop"], "Starting": ["start", "stop"], "Restarting": ["start", "stop"]},
-    **{"Suspended": ["stop --force"], "Unknown": ["stop --force"]},
+    "Running": ["stop"],
+    "Stopped": [],
+    "Suspended": ["stop --force"],
+    "Starting": ["start", "stop"],
+    "Restarting": ["start", "stop"],
+    "Delayed Shutdown": ["stop"],
+    "Unknown": ["stop --force"],
 }
 
 # Words of multipass (dispatch_rpc.h, daemon_rpc.cpp, daemon.cpp, image_vault_exceptions.h and cmd/launch.cpp of canonical/multipass).
@@ -136,16 +147,11 @@ WAYS_OUT = (
 )
 
 
-class Refused(LobsterpotError):
-    """What multipass said when it did not do a thing."""
-
-
 @dataclass(frozen=True)
 class Found:
     """A machine that is there: `state` in multipass' words, folders of the host that are mounted in it."""
 
     state: str
-    size: Size
     address: str | None
     image_hash: str
     mounts: list[str]
@@ -168,16 +174,16 @@ def first_address(claims: list[str]) -> str | None:
     return None
 
 
-def commands(name: str, found: Found, state: str, wanted: Size) -> list[str]:
-    """What turns a machine into the one that is wanted. Settings need a stopped one: instance_settings_handler.cpp of canonical/multipass."""
-    have = asdict(found.size)
-    settings = [f"set local.{name}.{key}={value}" for key, value in asdict(wanted).items() if value != have[key]]
+def commands(name: str, found_state: str, have: Size, state: str, wanted: Size) -> list[str]:
+    """What turns a machine into the wanted one. Settings need a stopped one: src/daemon/instance_settings_handler.cpp."""
+    before = asdict(have)
+    settings = [f"set local.{name}.{key}={value}" for key, value in asdict(wanted).items() if value != before[key]]
     if not settings:
-        return TO_RUNNING[found.state] if state == "running" else TO_STOPPED[found.state]
+        return TO_RUNNING[found_state] if state == "running" else TO_STOPPED[found_state]
     if state == "stopped":
-        return [*TO_STOPPED[found.state], *settings]
+        return [*TO_STOPPED[found_state], *settings]
     # Resumed first: powered off, it would lose what it had not written yet.
-    return [*(["start", "stop"] if found.state == "Suspended" else TO_STOPPED[found.state]), *settings, "start"]
+    return [*(["start", "stop"] if found_state == "Suspended" else TO_STOPPED[found_state]), *settings, "start"]
 
 
 class Multipass:
@@ -194,37 +200,41 @@ class Multipass:
         if code:
             words = (err.strip() or out.strip() or f"exit code {code}")[-1000:]
             way_out = next((way for sign, way in WAYS_OUT if sign in words), "")
-            raise Refused(f"{self.name}: multipass refused to {arguments[0]}: {words}\n{way_out}".rstrip())
+            raise LobsterpotError(f"{self.name}: multipass refused to {arguments[0]}: {words}\n{way_out}".rstrip())
         return out
 
     def do(self, command: str) -> None:
         options = ["--timeout", str(self.module.params["timeout"])] if command == "start" else []
         self.call(*command.split(), *options, *([] if command.startswith("set ") else [self.name]))
 
-    def read(self) -> Found | None:
+    def find(self) -> Found | None:
         """The machine that is there.
 
-        Formats: src/client/cli/formatter/json_formatter.cpp and tests/unit/test_data/formatters/json/single_instance_info_reply.json;
-        sizes as the settings local.NAME.cpus, memory and disk have them, as `info` has none of a stopped machine. That there is no machine
-        is an error with the text of src/daemon/daemon.cpp. All of canonical/multipass.
+        Format: src/client/cli/formatter/json_formatter.cpp and tests/unit/test_data/formatters/json/single_instance_info_reply.json. That
+        there is none is an error, with the text of src/daemon/daemon.cpp.
         """
         try:
             answer = self.call("info", self.name, "--format", "json")
-        except Refused as error:
+        except LobsterpotError as error:
             if f'instance "{self.name}" does not exist' in str(error):
                 return None
             raise
-        cpus, memory, disk = (self.call("get", f"local.{self.name}.{key}").strip() for key in ("cpus", "memory", "disk"))
         try:
             info: dict[str, Any] = json.loads(answer)["info"][self.name]
-            size = Size(int(cpus), meant(memory, self.wanted.memory), meant(disk, self.wanted.disk))
-            return Found(info["state"], size, first_address(info["ipv4"]), info["image_hash"], sorted(info["mounts"]))
+            return Found(info["state"], first_address(info["ipv4"]), info["image_hash"], sorted(info["mounts"]))
         except (ValueError, KeyError, TypeError) as error:
             raise LobsterpotError(f"{self.name}: what multipass says of it cannot be understood ({error!r}). Is it very old?") from error
 
+    def size(self) -> Size:
+        """The sizes, from the settings: `info` has none of a stopped machine. Source: docs/reference/settings/local-instance-name-*.md."""
+        cpus, memory, disk = (self.call("get", f"local.{self.name}.{key}").strip() for key in ("cpus", "memory", "disk"))
+        if not cpus.isdecimal():
+            raise LobsterpotError(f"{self.name}: multipass says that it has {cpus!r} CPUs, which cannot be understood.")
+        return Size(int(cpus), meant(memory, self.wanted.memory), meant(disk, self.wanted.disk))
+
     def state(self) -> str:
         try:
-            found = self.read()
+            found = self.find()
         except LobsterpotError:
             return "What state it is in is not known."
         return f"Its state is: {found.state}." if found else "There is no machine of this name."
@@ -270,9 +280,13 @@ def refuse(multipass: Multipass, record: Record, found: Found | None, state: str
         return
     if found and image_hash and found.state != "Deleted":
         if found.state not in TO_RUNNING:
-            raise LobsterpotError(f"{name}: its state is {found.state}, and multipass can do nothing with it now. Wait for another, and run again.")
+            raise LobsterpotError(
+                f"{name}: its state is {found.state}, and multipass can do nothing with it now. Wait for another, and run again."
+            )
         if found.mounts and state == "running":
-            raise LobsterpotError(f"{name}: the host's folders are mounted in it at {', '.join(found.mounts)}. Take them out: multipass umount {name}")
+            raise LobsterpotError(
+                f"{name}: the host's folders are mounted in it at {', '.join(found.mounts)}. Take them out: multipass umount {name}"
+            )
     elif multipass.call("get", "client.primary-name").strip() == name:
         raise LobsterpotError(
             f"{name}: multipass mounts your home directory into the machine of this name. "
@@ -288,19 +302,22 @@ def launch(multipass: Multipass, record: Record) -> None:
     record.write(None)
     try:
         multipass.call("launch", params["image"], "--name", multipass.name, *options, *secret, data=params["user_data"] or None)
-    except Refused as error:
-        # multipass may go on after a timeout. Without one, what is not there was not made, and what was there is somebody else's.
-        if not begun and "imed out" not in str(error) and ("already exists" in str(error) or multipass.read() is None):
+    except LobsterpotError as error:
+        # What was there is somebody else's. What is not there was not made, except after a timeout: then multipass may go on.
+        if "already exists" in str(error) or not (begun or "imed out" in str(error) or multipass.find()):
             record.remove()
         raise
-    made = multipass.read()
+    made = multipass.find()
     record.write(made.image_hash if made else None)
+    if params["state"] == "stopped":
+        multipass.do("stop")
 
 
-def change(multipass: Multipass, record: Record, found: Found | None, whole: bool) -> None:
+def change(multipass: Multipass, record: Record, found: Found | None, size: Size | None) -> None:
+    """Carry the plan out. `size` is what a whole machine of ours has."""
     state = multipass.module.params["state"]
-    if found and whole and state != "absent":
-        for command in commands(multipass.name, found, state, multipass.wanted):
+    if found and size and state != "absent":
+        for command in commands(multipass.name, found.state, size, state, multipass.wanted):
             multipass.do(command)
         return
     if found:
@@ -315,7 +332,9 @@ def wanted_size(params: dict[str, Any]) -> Size:
     wanted = Size(params["cpus"], parse_size("memory", params["memory"]), parse_size("disk", params["disk"]))
     for key, least in asdict(LEAST).items():
         if asdict(wanted)[key] < least:
-            raise LobsterpotError(f"{key}: {params[key]} is too little; multipass asks for {least if key == 'cpus' else f'{least // 2**20}M'} or more.")
+            raise LobsterpotError(
+                f"{key}: {params[key]} is too little; multipass asks for {least if key == 'cpus' else f'{least // 2**20}M'} or more."
+            )
     return wanted
 
 
@@ -326,26 +345,29 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
         raise LobsterpotError(f"image: {params['image']!r} is no image; multipass would read an option.")
     wanted = wanted_size(params)
     multipass, record = Multipass(module, wanted), Record(params["directory"], name)
-    found = multipass.read()
+    found = multipass.find()
     refuse(multipass, record, found, state)
-    whole = found is not None and found.state != "Deleted" and bool(record.content["image_hash"])
-    planned = plan(state, found.size if found and whole else None, found.state.lower() if found else "", wanted)
-    if record.content and not whole:
+    size = multipass.size() if found and found.state != "Deleted" and record.content.get("image_hash") else None
+    planned = plan(state, size, found.state.lower() if found else "", wanted)
+    if record.content and not size:
         planned = Plan({"state": "deleted" if found and found.state == "Deleted" else "half-made"}, planned.after)
     if planned.changed and not module.check_mode:
         try:
-            change(multipass, record, found, whole)
-        except Refused as error:
+            change(multipass, record, found, size)
+        except LobsterpotError as error:
             raise LobsterpotError(f"{error}\n{multipass.state()}") from error
-        found = multipass.read()
+        found = multipass.find()
         record = Record(params["directory"], name)
         refuse(multipass, record, found, state)
-    runs = state == "running" and found is not None and found.state == "Running"
-    if state == "running" and not module.check_mode and not (found and runs and found.address):
-        raise LobsterpotError(f"{name}: multipass says that it started, but it has no address. {multipass.state()} Look at: multipass info {name}")
-    address = found.address if found and runs else None
-    size: dict[str, object] = asdict(wanted) if state != "absent" else dict.fromkeys(asdict(wanted))
-    vm = {"name": name, "provider": "multipass", "state": state, "address": address, "port": 22, **size}
+    address = found.address if found and found.state == "Running" and state == "running" else None
+    if (
+        state != "absent"
+        and not module.check_mode
+        and (found is None or found.state.lower() != state or (state == "running") != bool(address))
+    ):
+        raise LobsterpotError(f"{name}: multipass says that it is {state} now, but it is not, or has no address. {multipass.state()}")
+    has: dict[str, object] = asdict(wanted) if state != "absent" else dict.fromkeys(asdict(wanted))
+    vm = {"name": name, "provider": "multipass", "state": state, "address": address, "port": 22, **has}
     return {"changed": planned.changed, "diff": planned.diff(), "vm": vm}
 
 
@@ -353,7 +375,7 @@ def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
     os.umask(0o077)
     # Ansible hides the whole of it; an error of multipass could repeat one line, and that line could be a key's.
-    module.no_log_values.update(line for line in map(str.strip, module.params["user_data"].splitlines()) if len(line) > 15)
+    module.no_log_values.update(line for line in map(str.strip, module.params["user_data"].splitlines()) if len(line) >= LINE)
     try:
         module.exit_json(**ensure(module))
     except (LobsterpotError, OSError) as error:

@@ -174,7 +174,9 @@ def free_port(wanted: int) -> int:
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError as error:
-            raise LobsterpotError(f"vm_ssh_port: port {wanted} of this computer's loopback is taken. Choose another, or 0 for any.") from error
+            raise LobsterpotError(
+                f"vm_ssh_port: port {wanted} of this computer's loopback is taken. Choose another, or 0 for any."
+            ) from error
         return int(probe.getsockname()[1])
 
 
@@ -206,7 +208,9 @@ def check(module: AnsibleModule, machine: Machine, record: dict[str, Any], wante
     parent = next(path for path in (machine.path, *machine.path.parents) if path.exists())
     free = shutil.disk_usage(parent).free
     if not record.get("made") and free < LEAST_FREE:
-        raise LobsterpotError(f"{parent} has {free // qemu.MIB} MiB free; a machine needs {LEAST_FREE // qemu.MIB} MiB. Make room, or set vm_directory.")
+        raise LobsterpotError(
+            f"{parent} has {free // qemu.MIB} MiB free; a machine needs {LEAST_FREE // qemu.MIB} MiB. Make room, or set vm_directory."
+        )
 
 
 def make(module: AnsibleModule, machine: Machine, wanted: vm.Size) -> dict[str, Any]:
@@ -245,7 +249,11 @@ def start(module: AnsibleModule, machine: Machine, record: dict[str, Any], wante
     firmware = next((path for path in qemu.FIRMWARE[params["arch"]] if Path(path).exists()), "")
     command = qemu.qemu_command(params["arch"], accelerator, wanted.cpus, wanted.memory, firmware, params["network"], record["port"])
     record["accelerator"] = accelerator
-    record["run"] = {"qemu": command, "passt": qemu.passt_command(record["port"]) if params["network"] == "passt" else [], "reach": params["reach"]}
+    record["run"] = {
+        "qemu": command,
+        "passt": qemu.passt_command(record["port"]) if params["network"] == "passt" else [],
+        "reach": params["reach"],
+    }
     machine.write(record | {"answered": False})
     shutil.copyfile(params["runner"], machine.path / "run_vm.py")
     machine.start()

@@ -96,7 +96,6 @@ size:
 import fcntl
 import os
 import platform
-import re
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -107,9 +106,17 @@ from ansible.module_utils.lobsterpot.archive import build_folder, cached, finish
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.vm_image import (
     ASSEMBLE,
+    CLEAR,
     build_command,
+    check_qcow2,
+    check_sha256,
+    check_suite,
+    compare,
+    download,
     image_id,
+    listed,
     overlay,
+    ubuntu_image,
 )
 
 ARGUMENT_SPEC = {
@@ -124,21 +131,42 @@ ARGUMENT_SPEC = {
     "keyring": {"type": "path", "default": "/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg"},
 }
 
+Check = Callable[[], None]
+Make = Callable[[Path, Path], None]  # a folder to work in, the file to write
+
+SUITES = {"bootstrap": "trixie", "ubuntu": "24.04"}
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Program: Debian's package of it.
 TOOLS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "sfdisk": "fdisk", "qemu-img": "qemu-utils"}
+UBUNTU_KEY = "D2EB 4462 6FDD C30B 513D  5BB7 1A5D 6C4C 7DB8 7C81"
 
 
-def obstacle(module: AnsibleModule) -> str:
-    """Say what keeps this machine from making an image; nothing if it can."""
-    if module.params["arch"] != "x64":
-        return "bootstrap makes images for x64 only"
-    if platform.system() != "Linux" or platform.machine() not in ("x86_64", "amd64"):
-        return f"this is {platform.system()} on {platform.machine()}; bootstrap needs Linux on x86_64"
+def check_bootstrap(module: AnsibleModule) -> None:
+    """Refuse, with the way out, what this machine cannot make."""
     tools = TOOLS | ({"newuidmap": "uidmap"} if os.geteuid() else {})
     missing = [package for tool, package in tools.items() if not module.get_bin_path(tool)]
     missing += [] if DEBIAN_KEYRING.exists() else ["debian-archive-keyring"]
-    return f"install first: {' '.join(missing)}" if missing else ""
+    if module.params["arch"] != "x64":
+        problem = "it makes images for x64 only."
+    elif platform.system() != "Linux" or platform.machine() not in ("x86_64", "amd64"):
+        problem = f"it needs Linux on x86_64, and this is {platform.system()} on {platform.machine()}."
+    elif missing:
+        problem = f"packages are missing. Install them: apt-get install {' '.join(missing)}"
+    else:
+        return
+    raise LobsterpotError(f"vm_image: bootstrap cannot make the base image here: {problem}\nOr download one instead: vm_image: ubuntu")
+
+
+def check_ubuntu(module: AnsibleModule) -> None:
+    """Refuse to go on without the means to check the signature."""
+    if not module.get_bin_path("gpgv"):
+        raise LobsterpotError("vm_image: ubuntu needs gpgv to check the image's signature. Install it: package gpgv, or gnupg on a Mac.")
+    if not Path(module.params["keyring"]).is_file():
+        raise LobsterpotError(
+            f"vm_image: ubuntu needs the keys that sign Ubuntu's cloud images, and {module.params['keyring']} does not exist. "
+            f"On Ubuntu: apt-get install ubuntu-keyring. Elsewhere: get the key {UBUNTU_KEY}, "
+            "write it to a file with gpg --export, and name that file as keyring."
+        )
 
 
 def run(module: AnsibleModule, command: list[str], folder: Path, failure: str) -> None:
@@ -147,44 +175,93 @@ def run(module: AnsibleModule, command: list[str], folder: Path, failure: str) -
         raise LobsterpotError(f"{failure}:\n{err.strip()[-1500:]}")
 
 
-def bootstrap(module: AnsibleModule, folder: Path, target: Path) -> None:
+def bootstrap(module: AnsibleModule, suite: str, folder: Path, target: Path) -> None:
     params = module.params
-    # Inside, root is another user: it gets a directory to write to, behind one that only this user can enter.
+    # Without root, the new system's root is another user than this one: it gets a folder that it can write to, behind one that
+    # nobody else can enter.
     work = folder / "work"
     work.mkdir()
     work.chmod(0o777)
     (work / "overlay.tar").write_bytes(overlay())
-    run(module, build_command(params["suite"] or "trixie", params["packages"], params["arch"], params["mirror"]), work, "mmdebstrap")
-    run(module, ASSEMBLE, work, "assemble")
-    run(module, ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(work / "disk.raw"), str(target)], folder, "qemu-img")
+    command = build_command(suite, params["packages"], params["arch"], params["mirror"])
+    run(module, command, work, "mmdebstrap could not make the base image (if Debian's archive cannot be reached from here, give a mirror)")
+    run(module, ASSEMBLE, work, "The base image's file system could not be made")
+    convert = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(work / "disk.raw"), str(target)]
+    run(module, convert, folder, "qemu-img could not write the base image")
+
+
+def ubuntu(module: AnsibleModule, suite: str, folder: Path, target: Path) -> None:
+    where, name = ubuntu_image(suite, module.params["arch"], module.params["mirror"])
+    sums, signature = folder / "SHA256SUMS", folder / "SHA256SUMS.gpg"
+    for path in (sums, signature):
+        download(f"{where}/{path.name}", path)
+    verify = ["gpgv", "--homedir", str(folder), "--keyring", str(Path(module.params["keyring"]).absolute()), str(signature), str(sums)]
+    run(
+        module, verify, folder, f"{where}/SHA256SUMS bears no good signature of a key in {module.params['keyring']}. Nothing of it was kept"
+    )
+    expected = listed(sums.read_text(), name)
+    compare(f"{where}/{name}", expected, download(f"{where}/{name}", target))
+
+
+def own(image: str, expected: str, _folder: Path, target: Path) -> None:
+    if image.startswith(("http://", "https://")):
+        compare(image, expected, download(image, target))
+        return
+    source = Path(image).expanduser()
+    if not source.is_absolute() or not source.is_file():
+        raise LobsterpotError(f"image: {image!r} is not bootstrap, ubuntu, a URL, or the absolute path of a file here.")
+    shutil.copyfile(source, target)
+    compare(str(source), expected, sha256(target))
+
+
+def choice(module: AnsibleModule) -> tuple[str, Check, Make]:
+    """Return the name of the image that was asked for, what must hold before it is made, and what makes it."""
+    params = module.params
+    kind = params["image"]
+    if kind not in SUITES:
+        expected = check_sha256(kind, params["sha256"])
+        return f"file-{expected[:12]}", lambda: None, partial(own, kind, expected)
+    suite = params["suite"] or SUITES[kind]
+    check_suite(suite)
+    if params["sha256"]:
+        raise LobsterpotError(f"sha256: only for a file or a URL, not for {kind}.")
+    if kind == "ubuntu":
+        return f"ubuntu-{suite}-{params['arch']}", partial(check_ubuntu, module), partial(ubuntu, module, suite)
+    name = image_id(suite, params["packages"], params["arch"])
+    return name, partial(check_bootstrap, module), partial(bootstrap, module, suite)
+
+
+def build(module: AnsibleModule, make: Make, image: Path) -> str:
+    for leftover in image.parent.glob(f".build-{image.name}-*/work"):
+        run(module, CLEAR, leftover, "What a killed build left cannot be removed")
+    with build_folder(image.parent, image.name) as folder:
+        made = Path(folder) / image.name
+        make(Path(folder), made)
+        with made.open("rb") as stream:
+            check_qcow2(module.params["image"], stream.read(80))
+        digest = sha256(made)
+        finish(made, image, digest)
+    return digest
 
 
 def ensure(module: AnsibleModule) -> dict[str, object]:
     params = module.params
     cache = Path(params["cache_dir"])
-    name = image_id(params["suite"] or "trixie", params["packages"], params["arch"])
+    name, check, make = choice(module)
     image = cache / f"vm-{name}.qcow2"
-    make: Callable[[Path, Path], None] = partial(bootstrap, module)
-    result: dict[str, object] = {"id": name, "image": str(image), "sha256": ""}
-    found = None if params["refresh"] else cached(image)
-    if found:
-        return result | {"changed": False, "sha256": found}
-    problem = obstacle(module)
-    if problem:
-        raise LobsterpotError(problem)
-    if module.check_mode:
-        return result | {"changed": True}
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (cache / f".lock-{name}").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        found = None if params["refresh"] else cached(image)  # another run may have made it while this one waited
-        if not found:
-            with build_folder(cache, image.name) as folder:
-                made = Path(folder) / image.name
-                make(Path(folder), made)
-                result["sha256"] = sha256(made)
-                finish(made, image, str(result["sha256"]))
-        return result | {"changed": not found, "sha256": found or result["sha256"]}
+    result: dict[str, object] = {"id": name, "image": str(image), "sha256": "", "size": 0, "changed": False}
+    digest = None if params["refresh"] else cached(image)
+    if not digest:
+        check()
+        if module.check_mode:
+            return result | {"changed": True}
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (cache / f".lock-vm-{name}").open("w") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            digest = None if params["refresh"] else cached(image)  # another run may have made it while this one waited
+            result["changed"] = not digest
+            digest = digest or build(module, make, image)
+    return result | {"sha256": digest, "size": image.stat().st_size}
 
 
 def main() -> None:

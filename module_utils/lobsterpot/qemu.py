@@ -113,7 +113,11 @@ def missing_tools(system: str, arch: str, network: str, found: Sequence[str]) ->
         return ""
     if system == "Darwin":
         return f"{', '.join(missing)} not found. Install multipass, which is the better choice on macOS: brew install --cask multipass"
-    packages = {emulator: {"x64": "qemu-system-x86", "arm64": "qemu-system-arm qemu-efi-aarch64"}[arch], "qemu-img": "qemu-utils", "passt": "passt"}
+    packages = {
+        emulator: {"x64": "qemu-system-x86", "arm64": "qemu-system-arm qemu-efi-aarch64"}[arch],
+        "qemu-img": "qemu-utils",
+        "passt": "passt",
+    }
     return (
         f"{', '.join(missing)} not found. To make a virtual machine, install multipass (snap install multipass), or qemu. "
         f"On Debian and Ubuntu: apt install {' '.join(packages[name] for name in missing)}"

@@ -60,7 +60,9 @@ class Machine:
         except FileNotFoundError:
             return {}
         except (ValueError, TypeError) as error:
-            raise LobsterpotError(f"{self.path / RECORD} is damaged ({error}). Remove {self.path}; the next run makes the machine anew.") from error
+            raise LobsterpotError(
+                f"{self.path / RECORD} is damaged ({error}). Remove {self.path}; the next run makes the machine anew."
+            ) from error
 
     def write(self, record: dict[str, Any]) -> None:
         new = self.path / f"{RECORD}.new"
@@ -142,7 +144,9 @@ class Machine:
         except (OSError, LobsterpotError):
             pass  # it ends while it answers
         if not wait_for(lambda: not self.running(), 20):
-            raise LobsterpotError(f"The virtual machine in {self.path} does not end. Kill its process (run_vm.py {self.path}) and run again.")
+            raise LobsterpotError(
+                f"The virtual machine in {self.path} does not end. Kill its process (run_vm.py {self.path}) and run again."
+            )
         (self.path / "qmp.sock").unlink(missing_ok=True)
 
     def remove(self, *, keep_golden: bool = False) -> None:
@@ -166,7 +170,12 @@ class Machine:
 
     def ssh(self, user: str, name: str, port: int, command: str, seconds: int) -> int:
         """Log in with the machine's own key, its host key known beforehand, and run a command; return ssh's exit code."""
-        options = ["BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={self.path}/known_hosts", "GlobalKnownHostsFile=/dev/null"]
+        options = [
+            "BatchMode=yes",
+            "StrictHostKeyChecking=yes",
+            f"UserKnownHostsFile={self.path}/known_hosts",
+            "GlobalKnownHostsFile=/dev/null",
+        ]
         options += [f"HostKeyAlias={name}", "IdentitiesOnly=yes", f"ConnectTimeout={seconds}"]
         argv = ["ssh", "-F", "none", "-i", str(self.path / "id_ed25519"), "-p", str(port)]
         argv += [part for option in options for part in ("-o", option)]
@@ -183,7 +192,9 @@ class Machine:
 
         def answers() -> bool:
             if not self.running():
-                raise LobsterpotError(f"The virtual machine ended while it started.\n{self.last_lines('run.log')}\n{self.last_lines('console.log')}")
+                raise LobsterpotError(
+                    f"The virtual machine ended while it started.\n{self.last_lines('run.log')}\n{self.last_lines('console.log')}"
+                )
             progress(self.last_lines("console.log").rpartition("\n")[2])
             return self.ssh(user, name, port, "true", 10) == 0
 

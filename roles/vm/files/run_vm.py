@@ -29,7 +29,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,10 @@ NEVER = [ipaddress.IPv4Network(net) for net in ("0.0.0.0/8", "127.0.0.0/8", "169
 PRIVATE = [ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")]
 
 CONSOLE_BYTES = 256 * 1024
+PREFIX = 4  # bytes of length before a frame
 LARGEST_FRAME = 128 * 1024
+READ = 256 * 1024
+STEADY = 60.0  # seconds after which a start of passt counts as a success, and the longest pause before another
 HOST_ADDRESSES_FRESH = 5.0  # seconds
 MOST_REMEMBERED = 65536  # destinations, for a guest that scans
 MOST_NOTED = 100
@@ -123,22 +126,12 @@ class Gate:
             return bool(there == DNS)
         return protocol == TCP and here == SSH and bool(frame[ports + 13] & ACK)
 
-    def pass_on(self, frames: bytes) -> tuple[bytes, bytes]:
-        """Return the frames that may leave, and the beginning of one that has not arrived in full."""
-        self.refresh()
-        view, allowed, position = memoryview(frames), [], 0
-        while position + 4 <= len(view):
-            end = position + 4 + int.from_bytes(view[position : position + 4], "big")
-            if end - position > LARGEST_FRAME:
-                raise ValueError(f"a frame of {end - position} bytes")
-            if end > len(view):
-                break
-            if self.allows(view[position + 4 : end]):
-                allowed.append(view[position:end])
-            else:
-                self.note(view[position + 4 : end])
-            position = end
-        return b"".join(allowed), bytes(view[position:])
+    def pass_on(self, frame: memoryview) -> bool:
+        """Judge a frame, and remember what was refused."""
+        allowed = self.allows(frame)
+        if not allowed:
+            self.note(frame)
+        return allowed
 
     def note(self, frame: memoryview) -> None:
         """Say each kind of refusal once, a hundred at most: enough to see what the guest tried, too little to fill a disk."""
@@ -151,17 +144,44 @@ class Gate:
             print(f"gate: refused {what}", flush=True)
 
 
-def outward(guest: socket.socket, network: socket.socket, gate: Gate) -> None:
-    rest = b""
-    while chunk := guest.recv(LARGEST_FRAME * 2):
-        allowed, rest = gate.pass_on(rest + chunk)
-        if allowed:
-            network.sendall(allowed)
+def split(stream: bytes) -> tuple[list[memoryview], bytes]:
+    """Return the whole frames of a stream, each with its length before it, and the beginning of one that has not arrived in full."""
+    view, frames, position = memoryview(stream), [], 0
+    while position + PREFIX <= len(view):
+        end = position + PREFIX + int.from_bytes(view[position : position + PREFIX], "big")
+        if end - position > LARGEST_FRAME:
+            raise ValueError(f"a frame of {end - position} bytes")
+        if end > len(view):
+            break
+        frames.append(view[position:end])
+        position = end
+    return frames, bytes(view[position:])
 
 
-def inward(network: socket.socket, guest: socket.socket) -> None:
-    while chunk := network.recv(LARGEST_FRAME * 2):
-        guest.sendall(chunk)
+class Wire:
+    """The cable between the guest's network card and passt, which can be started again while the guest runs."""
+
+    def __init__(self, guest: socket.socket, gate: Gate) -> None:
+        self.guest, self.gate = guest, gate
+        self.network: socket.socket | None = None
+
+    def outward(self) -> None:
+        rest = b""
+        while chunk := self.guest.recv(READ):
+            self.gate.refresh()
+            frames, rest = split(rest + chunk)
+            allowed = b"".join(frame for frame in frames if self.gate.pass_on(frame[PREFIX:]))
+            try:
+                if allowed and self.network:
+                    self.network.sendall(allowed)
+            except OSError:
+                self.network = None  # its frames are lost, as with a cable that is pulled
+
+    def inward(self, network: socket.socket) -> None:
+        rest = b""
+        while chunk := network.recv(READ):
+            frames, rest = split(rest + chunk)
+            self.guest.sendall(b"".join(frames))
 
 
 def keep_console(console: socket.socket, path: Path) -> None:
@@ -183,47 +203,66 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def start(argv: list[str], *keep: socket.socket, **named: int) -> subprocess.Popen[bytes]:
-    """Start a program; {NAME} in an argument becomes the number of a socket it inherits."""
-    filled = [argument.format(**named) if "{" in argument else argument for argument in argv]
-    inherited = [one.fileno() for one in keep]
-    # No threads run yet, and the hook is one system call.
-    return subprocess.Popen(filled, pass_fds=inherited, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)  # noqa: PLW1509
+def fill(argv: list[str], **sockets: socket.socket) -> tuple[list[str], list[int]]:
+    """Put the numbers of sockets in the place of their names, such as {net}; return the command line and the numbers."""
+    numbers = {name: one.fileno() for name, one in sockets.items()}
+    return [argument.format(**numbers) if "{" in argument else argument for argument in argv], list(numbers.values())
+
+
+def power_down() -> None:
+    """Press the machine's power button. Format: QMP, docs/interop/qmp-spec.rst of qemu."""
+    with socket.socket(socket.AF_UNIX) as monitor:
+        monitor.connect("qmp.sock")
+        monitor.sendall(b'{"execute": "qmp_capabilities"}{"execute": "system_powerdown"}')
+        monitor.recv(65536)
+
+
+def work(target: Callable[..., None], *arguments: object) -> None:
+    """Do one job beside the others, until its sockets close."""
+
+    def guarded() -> None:
+        try:
+            target(*arguments)
+        except (OSError, ValueError) as error:
+            print(f"{target.__name__}: {error}", flush=True)
+
+    threading.Thread(target=guarded, daemon=True).start()
+
+
+def keep_network(wire: Wire) -> None:
+    """Have passt running as long as the machine does; it ends by itself when this process does, because its socket closes."""
+    pause = 1.0
+    while True:
+        ours, its = socket.socketpair()
+        argv, inherited = fill(json.loads(Path("machine.json").read_text())["run"]["passt"], net=its)
+        began = time.monotonic()
+        with its:
+            passt = subprocess.Popen(argv, pass_fds=inherited, stdin=subprocess.DEVNULL)
+        with ours:
+            wire.network = ours
+            wire.inward(ours)
+            wire.network = None
+        pause = 1.0 if time.monotonic() - began > STEADY else min(pause * 2, STEADY)
+        print(f"network: {argv[0]} ended with {passt.wait()} and is started again in {pause:.0f} s", flush=True)
+        time.sleep(pause)
 
 
 def serve(machine: dict[str, Any]) -> int:
-    """Start passt and qemu, pass frames between them until qemu ends, and return qemu's exit code."""
+    """Start qemu and its network, pass frames between them until qemu ends, and return qemu's exit code."""
     guest, qemu_net = socket.socketpair()
     console, qemu_console = socket.socketpair()
-    passt = None
-    if machine["passt"]:
-        network, passt_net = socket.socketpair()
-        passt = start(machine["passt"], passt_net, net=passt_net.fileno())
-        passt_net.close()
-    qemu = start(machine["qemu"], qemu_net, qemu_console, net=qemu_net.fileno(), console=qemu_console.fileno())
-    qemu_net.close()
-    qemu_console.close()
+    argv, inherited = fill(machine["qemu"], net=qemu_net, console=qemu_console)
+    with qemu_net, qemu_console:
+        # No threads run yet, and the hook is one system call.
+        qemu = subprocess.Popen(argv, pass_fds=inherited, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)  # noqa: PLW1509
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: qemu.send_signal(signal.SIGTERM))
-
-    def work(target: Any, *arguments: Any) -> None:
-        def guarded() -> None:
-            try:
-                target(*arguments)
-            except (OSError, ValueError) as error:
-                print(f"{target.__name__}: {error}", flush=True)
-
-        threading.Thread(target=guarded, daemon=True).start()
-
+        signal.signal(number, lambda *_: work(power_down))
     work(keep_console, console, Path("console.log"))
-    if passt:
-        work(outward, guest, network, Gate(machine["reach"]))
-        work(inward, network, guest)
-    code = qemu.wait()
-    if passt:
-        passt.terminate()
-        passt.wait()
-    return code
+    if machine["passt"]:
+        wire = Wire(guest, Gate(machine["reach"]))
+        work(wire.outward)
+        work(keep_network, wire)
+    return qemu.wait()
 
 
 def main() -> int:
