@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# One command: the tools into .venv, then site.yml on the host or inventory you name.
+# One command: the tools into .venv, then site.yml on a machine made here, or on the host or inventory you name.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
   cat <<'EOF'
-Turn an Ubuntu or Debian host into a hardened, healthy AI agent gateway.
+Put a hardened, healthy AI agent gateway where it cannot hurt you.
 
-  ./install.sh HOST [options]            a host that you reach by SSH, as [user@]host[:port]
-  ./install.sh -i INVENTORY [options]    the hosts of an inventory, see inventories/example
+  ./install.sh [options]                 into a disposable virtual machine on this computer, which it makes
+                                         (multipass where it is installed, otherwise qemu)
+  ./install.sh HOST [options]            onto an Ubuntu or Debian host that you reach by SSH, as [user@]host[:port]
+  ./install.sh -i INVENTORY [options]    onto the hosts of an inventory, see inventories/example
 
 Further options go to ansible-playbook, for example:
   --check --diff           show what would be done, change nothing
@@ -24,16 +26,7 @@ case "${1:-}" in
     usage
     exit 0
     ;;
-  "")
-    usage >&2
-    echo "install.sh: name a host or an inventory." >&2
-    exit 2
-    ;;
-  -i | --inventory | -i?* | --inventory=*) ;;
-  -*)
-    echo "install.sh: the first argument is a host or -i INVENTORY, not $1. See ./install.sh --help" >&2
-    exit 2
-    ;;
+  "" | -*) ;; # options only: the inventory is ansible.cfg's, or the one that -i names
   *)
     if [[ ! $1 =~ ^([A-Za-z0-9._-]+@)?[][A-Za-z0-9.:_-]+$ ]]; then
       echo "install.sh: '$1' is not a host. The form is [user@]host[:port]." >&2

@@ -3,9 +3,12 @@
     python tests/lab.py up NAME[:trixie]...   make and start hosts, Debian 12 or 13
     python tests/lab.py down NAME...          remove them; without a name, everything the lab ever made
     python tests/lab.py inventory             print the hosts that are up, as an Ansible inventory script does
+    python tests/lab.py laptop COMMAND...     run a command on the laptop
 
 A host is reached by SSH (port 2022, user `admin`, key made at run time, host key known), as a real one is. All hosts and the
 namespace `lp-neighbour`, from which the tests attack, hang on one bridge. The addresses exist only on this machine.
+
+The laptop is a namespace, too: the computer that makes virtual machines, with a loopback of its own to attack.
 """
 
 from __future__ import annotations
@@ -24,8 +27,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".cache" / "lab"
+VMS = STATE / "vms"
 BRIDGE = "lp0"
 NEIGHBOUR = "lp-neighbour"
+LAPTOP = "lp-laptop"
 SSH_PORT = 2022
 SSH_USER = "admin"
 IPV4 = "10.213.0."
@@ -103,6 +108,14 @@ def namespace(name: str, number: int, *, default_route: bool = True) -> None:
         run("ip", "-n", name, "route", "add", "default", "via", f"{IPV4}1")
 
 
+def laptop(command: list[str]) -> int:
+    """Run a command on the laptop, whose virtual machines lie in the lab's folder; return its exit code."""
+    network()
+    namespace(LAPTOP, 251)
+    environment = {**os.environ, "LOBSTERPOT_VMS": str(VMS)}
+    return subprocess.run(["ip", "netns", "exec", LAPTOP, *command], check=False, env=environment).returncode
+
+
 def nameservers() -> list[str]:
     """The resolvers of this machine that a namespace can reach."""
     for candidate in ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"):
@@ -122,9 +135,21 @@ def operator_key() -> Path:
     return key
 
 
+def door(name: str) -> list[str]:
+    """The beginning of a command line that runs a command in the host as root: a container's own door, a virtual machine's SSH."""
+    home = VMS / name
+    if not home.exists():
+        return ["podman", "exec", "-i", f"lp-{name}"]
+    port = json.loads((home / "machine.json").read_text())["port"]
+    options = [f"UserKnownHostsFile={home}/known_hosts", f"HostKeyAlias={name}", "IdentitiesOnly=yes", "LogLevel=ERROR", "ConnectTimeout=20"]
+    options += ["ControlMaster=auto", f"ControlPath={STATE}/ssh-{name}", "ControlPersist=60"]
+    ssh = ["ssh", "-F", "none", "-i", f"{home}/id_ed25519", "-p", str(port), *(part for option in options for part in ("-o", option))]
+    return ["ip", "netns", "exec", LAPTOP, *ssh, "lobsterpot@127.0.0.1", "sudo"]
+
+
 def inside(name: str, script: str, *, check: bool = True) -> str:
-    """Run a shell script in the host by the container's own door (not by SSH)."""
-    return run("podman", "exec", "-i", f"lp-{name}", "bash", "-euo", "pipefail", "-s", check=check, text_in=script)
+    """Run a shell script in the host as root, by its own door."""
+    return run(*door(name), "bash", "-euo", "pipefail", "-s", check=check, text_in=script)
 
 
 def wait_until_up(name: str, seconds: float = 60) -> None:
@@ -249,20 +274,23 @@ def everything_down() -> None:
     containers = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
     namespaces = [line.split()[0] for line in run("ip", "netns", "list").splitlines()]
     down(sorted({name.removeprefix("lp-") for name in (*containers, *namespaces) if name.startswith("lp-")}))
-    quiet("ip", "netns", "delete", NEIGHBOUR)
+    for name in (NEIGHBOUR, LAPTOP):
+        quiet("ip", "netns", "delete", name)
     quiet("ip", "link", "delete", BRIDGE)
     quiet("nft", "delete", "table", "ip", NAT_TABLE)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=["up", "down", "inventory"])
-    parser.add_argument("names", nargs="*")
+    parser.add_argument("verb", choices=["up", "down", "inventory", "laptop"])
+    parser.add_argument("names", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     if arguments.verb == "inventory":
         print(json.dumps(inventory(), indent=2))
     elif os.geteuid():
         raise SystemExit("lab: run as root; it makes network namespaces and privileged containers")
+    elif arguments.verb == "laptop":
+        raise SystemExit(laptop(arguments.names))
     elif arguments.verb == "up":
         up(arguments.names)
     elif arguments.names:

@@ -228,10 +228,12 @@ def check_qcow2(name: str, head: bytes) -> None:
     Format: the first 80 bytes as in qemu's docs/interop/qcow2.txt: magic, backing file's name at 8, incompatible features at 72.
     """
     if head[:4] != b"QFI\xfb":
-        raise LobsterpotError(f"{name} is not a qcow2 image. To convert one: qemu-img convert -O qcow2 FILE {name}.qcow2")
+        raise LobsterpotError(f"{name} is not a qcow2 image. To convert one: qemu-img convert -O qcow2 {name} IMAGE.qcow2")
     external_data = head[4:8] != bytes((0, 0, 0, 2)) and head[79] & 4
     if any(head[8:16]) or external_data:
-        raise LobsterpotError(f"{name} is not a whole image: its content is in another file. To join them: qemu-img convert -O qcow2")
+        raise LobsterpotError(
+            f"{name} is not a whole image: its content is in another file. To join them: qemu-img convert -O qcow2 {name} IMAGE.qcow2"
+        )
 
 
 def download(url: str, target: Path) -> str:

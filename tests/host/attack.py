@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Callable
@@ -49,12 +50,11 @@ class Host:
         return lab.inside(NAME, script, check=check)
 
     def code(self, script: str) -> int:
-        command = ["podman", "exec", f"lp-{NAME}", "bash", "-c", script]
-        return subprocess.run(command, check=False, capture_output=True).returncode
+        return subprocess.run([*lab.door(NAME), "bash", "-s"], check=False, capture_output=True, text=True, input=script).returncode
 
     def as_user(self, script: str) -> tuple[int, str]:
         """Run a shell script as the gateway's user, as after code execution in the gateway; return code and all output."""
-        command = ["podman", "exec", "-i", "--user", USER, "--env", f"HOME=/home/{USER}", f"lp-{NAME}", "bash", "-s"]
+        command = [*lab.door(NAME), "runuser", "-u", USER, "--", "env", f"HOME=/home/{USER}", "bash", "-s"]
         done = subprocess.run(command, check=False, capture_output=True, text=True, input=script)
         return done.returncode, done.stdout + done.stderr
 
@@ -67,9 +67,9 @@ class Host:
     def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
         """Have the scripted model call a tool through the real gateway; return the tool's result."""
         message = f"CALL {tool} {json.dumps(arguments)}"
-        command = ["podman", "exec", f"lp-{NAME}", "openclaw", "agent", "--agent", "main", "--session-id", session]
-        done = subprocess.run([*command, "--message", message, "--json"], check=False, capture_output=True, text=True, timeout=180)
-        report = json.loads(done.stdout[done.stdout.index("{") :])
+        command = ["openclaw", "agent", "--agent", "main", "--session-id", session, "--message", message, "--json"]
+        out = self.run(shlex.join(command) + " </dev/null", check=False)
+        report = json.loads(out[out.index("{") :])
         text = "".join(part["text"] for part in report["result"]["payloads"])
         assert text.startswith("RESULT "), text
         return str(json.loads(text.removeprefix("RESULT ")))

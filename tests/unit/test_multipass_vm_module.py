@@ -68,7 +68,7 @@ class Lab:
         return found
 
     def foreign(self, state: str = "Running") -> None:
-        machine = {
+        machine: dict[str, Any] = {
             "cpus": 1,
             "memory": GIB,
             "disk": 5 * GIB,

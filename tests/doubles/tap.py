@@ -1,0 +1,42 @@
+"""In passt's place: joins a machine's network card to the namespace it runs in, so that the tests can attack the machine itself.
+
+    python3 tap.py FD
+
+passt(1) answers for every port that it forwards, whatever the guest's firewall does; a scan through it would show nothing. This puts the
+machine on a cable instead: a TAP interface with the router's address. Frames as passt takes them: four bytes of length, then Ethernet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+# linux/if_tun.h
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
+
+
+def main() -> None:
+    machine = socket.socket(fileno=int(sys.argv[1]))
+    tap = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH", b"lp-cable", IFF_TAP | IFF_NO_PI))
+    subprocess.run(["ip", "address", "add", "10.0.2.2/24", "dev", "lp-cable"], check=True)
+    subprocess.run(["ip", "link", "set", "lp-cable", "up"], check=True)
+
+    def inward() -> None:
+        while True:
+            frame = os.read(tap, 65536)
+            machine.sendall(len(frame).to_bytes(4, "big") + frame)
+
+    threading.Thread(target=inward, daemon=True).start()
+    stream = machine.makefile("rb")
+    while head := stream.read(4):
+        os.write(tap, stream.read(int.from_bytes(head, "big")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`./install.sh` on the laptop; in the middle of it the machine loses its power. Then `./install.sh` again, which must finish.
+
+    python tests/vm/power_cut.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".cache" / "lab"
+HOME = STATE / "vms" / "openclaw"
+
+# The release is being unpacked: half of it is on the disk.
+MOMENT = "Gateway | Check and unpack it"
+
+
+def start(log: Path, variables: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(["./install.sh", "-e", f"@{variables}"], stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=ROOT)
+
+
+def cut_the_power() -> None:
+    """Kill the machine's processes: nothing is written, nobody is told."""
+    listing = subprocess.run(["pgrep", "-f", f"run_vm.py {HOME}"], check=True, capture_output=True, text=True).stdout
+    for pid in listing.split():
+        os.kill(int(pid), signal.SIGKILL)
+
+
+def main() -> int:
+    STATE.mkdir(parents=True, exist_ok=True)
+    planted = {name: f"planted-{secrets.token_hex(16)}" for name in ("token", "model", "extra")}
+    variables = STATE / "vm-variables.json"
+    variables.touch(mode=0o600)
+    variables.write_text(json.dumps({**json.loads((ROOT / "molecule/vm/variables.json").read_text()), "lab_planted": planted}))
+    (STATE / "host-openclaw.json").write_text(json.dumps({"number": 0, "variables": {"lab_planted": planted}}))
+
+    log = STATE / "install-1.log"
+    first = start(log, variables)
+    while first.poll() is None and MOMENT not in log.read_text(errors="replace"):
+        time.sleep(0.5)
+    if first.poll() is None:
+        time.sleep(5)  # into the middle of it; there is nothing in the guest to wait for that would not disturb it
+        cut_the_power()
+    if first.wait(timeout=300) == 0:
+        print("The first run was over before the power was cut.", file=sys.stderr)
+        return 1
+    print(log.read_text(errors="replace")[-1500:], "\n--- the power was cut; once more ---", flush=True)
+
+    log = STATE / "install-2.log"
+    code = start(log, variables).wait()
+    print(log.read_text(errors="replace")[-4000:], flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

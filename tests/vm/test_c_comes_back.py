@@ -1,0 +1,71 @@
+"""S10 and S1 of a real machine: it restarts, all is back, and from outside only SSH answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests import lab
+from tests.host.attack import Host, wait_for
+
+RECORD = lab.VMS / "openclaw" / "machine.json"
+GUEST, OUTSIDE = "10.0.2.15", "198.51.100.9"
+SCAN = ["nmap", "-n", "-Pn", "-sS", "-p-", "-S", OUTSIDE, "-e", "lp-cable", "--min-rate", "5000", "--max-retries", "1", "-oG", "-", GUEST]
+
+
+def restart_network() -> None:
+    """Have the runner start what the record names as passt."""
+    pid = subprocess.run(["pgrep", "-f", "(passt|tap.py) .*"], check=True, capture_output=True, text=True).stdout.split()
+    for one in pid:
+        os.kill(int(one), signal.SIGKILL)
+
+
+@pytest.fixture
+def cable() -> Iterator[None]:
+    """The machine on a cable in the laptop's namespace, where a stranger has an address of the public internet."""
+    original = RECORD.read_text()
+    record = json.loads(original)
+    record["run"]["passt"] = [sys.executable, str(lab.ROOT / "tests/doubles/tap.py"), "{net}"]
+    RECORD.write_text(json.dumps(record))
+    try:
+        restart_network()
+        wait_for(lambda: lab.quiet("ip", "-n", lab.LAPTOP, "link", "show", "lp-cable", "up"), "the cable is plugged in", 30)
+        lab.quiet("ip", "-n", lab.LAPTOP, "address", "add", f"{OUTSIDE}/32", "dev", "lp-cable")
+        yield
+    finally:
+        RECORD.write_text(original)
+        restart_network()
+
+
+def test_it_restarts(gateway: Host) -> None:
+    """S10: after a reboot all is back with nobody logged in: gateway, UFW, forward rule, fail2ban, AppArmor, the bound on its bounds."""
+    boot = gateway.run("cat /proc/sys/kernel/random/boot_id")
+    gateway.run("systemctl reboot", check=False)
+    lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
+    wait_for(lambda: gateway.code(f"test $(cat /proc/sys/kernel/random/boot_id) != {boot.strip()}") == 0, "another boot", 300)
+    wait_for(gateway.ready, "the gateway is ready", 420)
+    assert gateway.run("systemctl --failed --no-legend --plain") == ""
+    assert "Status: active" in gateway.run("ufw status")
+    assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
+    assert "sshd" in gateway.run("fail2ban-client status")
+    assert gateway.run("cat /sys/module/apparmor/parameters/enabled").strip() == "Y"
+
+
+@pytest.mark.usefixtures("cable")
+def test_only_ssh_answers() -> None:
+    """S1, after the reboot: a stranger outside tries all 65535 ports of the machine itself and finds SSH."""
+    out = subprocess.run(["ip", "netns", "exec", lab.LAPTOP, *SCAN], check=True, capture_output=True, text=True, timeout=240).stdout
+    ports = next(line for line in out.splitlines() if line.startswith("Host:") and "Ports:" in line)
+    assert [word.strip() for word in ports.split("Ports:")[1].split("\t")[0].split(",")] == ["22/open/tcp//ssh///"]
+
+
+def test_the_network_comes_back(gateway: Host) -> None:
+    """S10: passt is killed; the runner starts it again, and the machine can be reached."""
+    lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
+    wait_for(lambda: gateway.code("true") == 0, "it can be logged in to", 60)

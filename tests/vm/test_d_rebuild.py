@@ -1,0 +1,60 @@
+"""Rebuild and two at once. These tests throw the machine away, so they come last."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+from tests import lab
+from tests.host.attack import Host
+
+HOME = lab.VMS / "openclaw"
+PLANTED_FILE = "/home/openclaw/.openclaw/workspace/planted.txt"
+BACKDOOR = "/usr/local/bin/backdoor"
+
+
+def playbook(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook on the laptop, as an operator does."""
+    command = ["ip", "netns", "exec", lab.LAPTOP, "ansible-playbook", f"playbooks/{name}.yml", *arguments]
+    environment = {**os.environ, "LOBSTERPOT_VMS": str(lab.VMS), "NO_COLOR": "1"}
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, env=environment, timeout=1500)
+
+
+def test_destroy_asks_for_the_name() -> None:
+    """A slip of the hand removes nothing."""
+    refused = playbook("destroy", "-e", "confirm=openclow")
+    assert refused.returncode != 0
+    assert "give -e confirm=openclaw" in refused.stdout
+    assert (HOME / "disk.qcow2").exists()
+
+
+def test_the_golden_image_has_no_secret(gateway: Host) -> None:
+    """What a rebuild starts from never had a secret on it: not one of this machine's tokens and keys in any of its bytes."""
+    token = json.loads(gateway.run("cat /etc/openclaw/secrets.json"))["gateway"]["token"]
+    planted = lab.hosts()["openclaw"]["variables"]["lab_planted"]
+    assert planted["token"] == token
+    raw = lab.STATE / "golden.raw"
+    try:
+        lab.run("qemu-img", "convert", "-O", "raw", str(HOME / "golden.qcow2"), str(raw))
+        for secret in planted.values():
+            assert subprocess.run(["grep", "-qaF", "-f", "-", str(raw)], check=False, input=secret, text=True).returncode == 1
+    finally:
+        raw.unlink(missing_ok=True)
+
+
+def test_rebuild(gateway: Host) -> None:
+    """A backdoor and what an agent left are gone, the machine has other keys, and the same gateway runs; the workspace comes along."""
+    gateway.run(f"install -m 0755 /bin/true {BACKDOOR}; runuser -u openclaw -- sh -c 'echo mine >{PLANTED_FILE}'")
+    keys = (HOME / "host_key.pub").read_text(), (HOME / "id_ed25519.pub").read_text()
+    variables = lab.STATE / "vm-variables.json"
+    done = playbook("rebuild", "-e", "confirm=openclaw", "-e", f"@{variables}", "-e", "rebuild_keep=workspace")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
+    print(done.stdout[-1200:])
+    lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
+    assert gateway.ready()
+    assert gateway.code(f"test -e {BACKDOOR}") == 1
+    assert gateway.run(f"cat {PLANTED_FILE}") == "mine\n"
+    assert gateway.run(f"stat -c %U {PLANTED_FILE}") == "openclaw\n"
+    assert (HOME / "host_key.pub").read_text() != keys[0]
+    assert (HOME / "id_ed25519.pub").read_text() != keys[1]
