@@ -9,8 +9,8 @@ module: qemu_vm
 short_description: Make, start, stop and remove a virtual machine under qemu, without root and without a daemon
 description:
   - Runs on the controller. One directory is one machine, with its record, disk, cloud-init seed, keys and console.
-  - The disk is an overlay on a base image. Its network is passt behind a gate that lets nothing through to this computer; its SSH port is on
-    this computer's loopback only.
+  - The disk is an overlay on a base image. Its network is passt behind a gate that lets nothing through to this computer; its SSH port is
+    on this computer's loopback only.
   - A machine that an interrupted run left half made is made anew. A directory that holds anything else is refused.
 author: the Lobsterpot contributors
 options:
@@ -115,11 +115,9 @@ seconds:
   type: float
 """
 
-import ipaddress
 import os
 import platform
 import shutil
-import socket
 import time
 import uuid
 from dataclasses import asdict
@@ -129,8 +127,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import qemu, vm
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.host import MACHINES
-from ansible.module_utils.lobsterpot.qemu_machine import Machine, link_or_copy, progress
+from ansible.module_utils.lobsterpot.qemu_machine import Machine, controller, free_port, link_or_copy, progress
 from ansible.module_utils.lobsterpot.seed import write_seed
 
 ARGUMENT_SPEC = {
@@ -153,41 +150,17 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "int", "default": 600},
 }
 
-# What a machine's disk takes before anybody uses it, and its golden image.
-LEAST_FREE = 6 * 2**30
-
-SHUTDOWN = 120.0
+SHUTDOWN = 120.0  # seconds
 
 
-def controller(system: str) -> qemu.Controller:
-    flags: frozenset[str] = frozenset()
-    if system == "Linux":
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        flags = frozenset(next((line for line in lines if line.startswith("flags")), "").split())
-    return qemu.Controller(system, MACHINES.get(platform.machine(), platform.machine()), flags, os.access("/dev/kvm", os.R_OK | os.W_OK))
-
-
-def free_port(wanted: int) -> int:
-    """Return a port on loopback that nobody has. Raises LobsterpotError when the one that is wanted is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            raise LobsterpotError(
-                f"vm_ssh_port: port {wanted} of this computer's loopback is taken. Choose another, or 0 for any."
-            ) from error
-        return int(probe.getsockname()[1])
-
-
-def check(module: AnsibleModule, machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
+def check(params: dict[str, Any], machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
     """Refuse, before anything is changed, what cannot work."""
-    params = module.params
+    vm.check_name(params["name"])
     foreign = machine.foreign_files()
-    if record.get("owner", params["owner"]) != params["owner"] or (foreign and not record):
-        whose = f"belongs to the inventory {record['owner']}" if record else f"is taken: {machine.path} holds {', '.join(foreign[:3])}"
-        raise LobsterpotError(f"The name {params['name']} {whose}. Set vm_name to another one.")
+    qemu.check_owner(params["name"], params["owner"], str(machine.path), record, foreign)
     if params["state"] == "absent":
+        if foreign and not params["golden"]:
+            raise LobsterpotError(f"{machine.path} holds {', '.join(foreign[:3])}, which is not the machine's. Put it elsewhere first.")
         return
     system = platform.system()
     qemu.check_network(system, params["network"])
@@ -195,22 +168,14 @@ def check(module: AnsibleModule, machine: Machine, record: dict[str, Any], wante
     problem = qemu.missing_tools(system, params["arch"], params["network"], tools)
     if problem:
         raise LobsterpotError(problem)
-    for net in params["reach"]:
-        try:
-            ipaddress.IPv4Network(net)
-        except ValueError as error:
-            raise LobsterpotError(f"vm_reach: {net!r} is no IPv4 address or network ({error}).") from error
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if wanted.memory > memory or wanted.memory < 2**30 or wanted.cpus < 1:
-        raise LobsterpotError(
-            f"vm_memory, vm_cpus: this computer has {memory // qemu.MIB} MiB of memory. Give the machine 1 GiB or more of it, and a processor or more."
-        )
-    parent = next(path for path in (machine.path, *machine.path.parents) if path.exists())
-    free = shutil.disk_usage(parent).free
-    if not record.get("made") and free < LEAST_FREE:
-        raise LobsterpotError(
-            f"{parent} has {free // qemu.MIB} MiB free; a machine needs {LEAST_FREE // qemu.MIB} MiB. Make room, or set vm_directory."
-        )
+    qemu.firmware(params["arch"], os.path.exists)
+    qemu.check_reach(params["reach"])
+    qemu.check_room(wanted, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if not record.get("made"):
+        parent = next(path for path in (machine.path, *machine.path.parents) if path.exists())
+        qemu.check_space(str(parent), shutil.disk_usage(parent).free)
+    if params["state"] == "running" and not machine.running():
+        free_port(params["ssh_port"])
 
 
 def make(module: AnsibleModule, machine: Machine, wanted: vm.Size) -> dict[str, Any]:
@@ -242,45 +207,45 @@ def run(module: AnsibleModule, *argv: str, cwd: str | None = None) -> None:
         raise LobsterpotError(f"{' '.join(argv[:2])} failed: {(err or out).strip()}")
 
 
-def start(module: AnsibleModule, machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
-    params = module.params
-    record["port"] = free_port(params["ssh_port"] or record.get("port", 0))
-    accelerator = controller(platform.system()).accelerator(params["arch"])
-    firmware = next((path for path in qemu.FIRMWARE[params["arch"]] if Path(path).exists()), "")
-    command = qemu.qemu_command(params["arch"], accelerator, wanted.cpus, wanted.memory, firmware, params["network"], record["port"])
-    record["accelerator"] = accelerator
-    record["run"] = {
-        "qemu": command,
-        "passt": qemu.passt_command(record["port"]) if params["network"] == "passt" else [],
-        "reach": params["reach"],
-    }
+def start(params: dict[str, Any], machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
+    arch, network, port = params["arch"], params["network"], free_port(params["ssh_port"], record.get("port", 0))
+    accelerator, firmware = controller().accelerator(arch), qemu.firmware(arch, os.path.exists)
+    command = qemu.qemu_command(
+        arch, accelerator=accelerator, cpus=wanted.cpus, memory=wanted.memory, firmware=firmware, network=network, port=port
+    )
+    passt = qemu.passt_command(port) if network == "passt" else []
+    record |= {"port": port, "accelerator": accelerator, "run": {"qemu": command, "passt": passt, "reach": params["reach"]}}
     machine.write(record | {"answered": False})
     shutil.copyfile(params["runner"], machine.path / "run_vm.py")
     machine.start()
+
+
+def remove(machine: Machine, record: dict[str, Any], keep_golden: bool) -> None:
+    machine.stop(0 if keep_golden else SHUTDOWN)
+    machine.remove(keep_golden=keep_golden)
+    if keep_golden:
+        machine.write({key: record[key] for key in ("format", "provider", "name", "owner")} | {"made": False})
 
 
 def ensure(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     machine = Machine(params["directory"])
     wanted = vm.Size(params["cpus"], vm.parse_size("vm_memory", params["memory"]), vm.parse_size("vm_disk", params["disk"]))
-    vm.check_name(params["name"])
     record = machine.record()
-    check(module, machine, record, wanted)
+    check(params, machine, record, wanted)
     running = machine.running()
     made = bool(record.get("made"))
     found = vm.Size(*(record[key] for key in ("cpus", "memory", "disk"))) if made else None
     plan = vm.plan(params["state"], found, "running" if running else "stopped", wanted)
-    changed = plan.changed or (params["state"] == "absent" and bool(record))
-    result: dict[str, Any] = {"changed": changed, "diff": plan.diff(), "vm": {}, "seconds": 0.0}
+    keep_golden = params["golden"] and bool(record)
+    leftovers = params["state"] == "absent" and bool(machine.parts(keep_golden=keep_golden))
+    result: dict[str, Any] = {"changed": plan.changed or leftovers, "diff": plan.diff(), "vm": {}, "seconds": 0.0}
     began = time.monotonic()
     if module.check_mode:
         return result
     if params["state"] == "absent":
-        if record:
-            machine.stop(SHUTDOWN if not params["golden"] else 0)
-            machine.remove(keep_golden=params["golden"])
-            if params["golden"]:
-                machine.write({key: record[key] for key in ("format", "provider", "name", "owner")} | {"made": False})
+        if result["changed"]:
+            remove(machine, record, keep_golden)
         return result
     if running and plan.changed:
         machine.stop(SHUTDOWN)
@@ -293,7 +258,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     machine.write(record)
     if params["state"] == "running":
         if not running:
-            start(module, machine, record, wanted)
+            start(params, machine, record, wanted)
         if not record["answered"] or not running:
             machine.wait_until_it_answers(record["user"], params["name"], record["port"], params["timeout"])
             machine.write(record | {"answered": True})

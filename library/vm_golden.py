@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
 module: vm_golden
 short_description: Keep a golden image of a qemu machine, from before an agent ever ran on it
 description:
-  - Runs on the controller. C(taken) copies the disk of a running machine, which must be pristine; no secret has been on that disk and no agent
-    has run there. From then on the machine counts as used.
+  - Runs on the controller. C(taken) copies the disk of a running machine, which must be pristine; no secret has been on that disk and no
+    agent has run there. From then on the machine counts as used.
   - C(kept) makes the copy the golden image, once the machine has proven to work. A copy that is never kept changes nothing.
 author: the Lobsterpot contributors
 options:
@@ -46,6 +46,8 @@ image:
   type: str
 """
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -60,23 +62,40 @@ ARGUMENT_SPEC = {
 }
 
 JOB = "golden"
+ENDING = 60.0  # seconds
+
+
+def jobs(machine: Machine) -> list[dict[str, Any]]:
+    return [job for job in machine.monitor("query-jobs") if job["id"] == JOB]
+
+
+def forget(machine: Machine) -> None:
+    """End a copy that an interrupted run began: qemu would refuse another one."""
+    if any(job["status"] != "concluded" for job in jobs(machine)):
+        with contextlib.suppress(LobsterpotError):  # it may have ended meanwhile
+            machine.monitor("job-cancel", id=JOB)
+    if not wait_for(lambda: all(job["status"] == "concluded" for job in jobs(machine)), ENDING):
+        raise LobsterpotError("qemu does not end the copy that an earlier run began. Run again in a minute.")
+    if jobs(machine):
+        machine.monitor("job-dismiss", id=JOB)
 
 
 def take(machine: Machine, copy: Path, seconds: float) -> None:
-    """Have qemu copy the overlay as it is at this moment, while the machine goes on. Source: QMP, drive-backup."""
+    """Have qemu copy the overlay as it is at this moment, while the machine goes on. Source: QMP, drive-backup and query-jobs."""
+    forget(machine)
     copy.unlink(missing_ok=True)
     machine.monitor(
         "drive-backup", **{"job-id": JOB, "device": "disk", "target": copy.name, "format": "qcow2", "sync": "top", "auto-dismiss": False}
     )
 
     def done() -> bool:
-        jobs = [job for job in machine.monitor("query-jobs") if job["id"] == JOB]
-        if jobs and jobs[0].get("error"):
-            raise LobsterpotError(f"qemu could not copy the disk: {jobs[0]['error']}")
-        return bool(jobs) and jobs[0]["status"] == "concluded"
+        found = jobs(machine)
+        if found and found[0].get("error"):
+            raise LobsterpotError(f"qemu could not copy the disk: {found[0]['error']}")
+        return bool(found) and found[0]["status"] == "concluded"
 
     if not wait_for(done, seconds):
-        machine.monitor("job-cancel", id=JOB)
+        forget(machine)
         raise LobsterpotError(f"The disk was not copied within {seconds:.0f} s.")
     machine.monitor("job-dismiss", id=JOB)
 
@@ -93,6 +112,8 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         if changed and not module.check_mode:
             copy.replace(golden)
         return result | {"changed": changed}
+    if record["pristine"] and not machine.running():
+        raise LobsterpotError(f"The machine in {machine.path} does not run, and only a machine that runs can be copied.")
     if record["pristine"] and not module.check_mode:
         take(machine, copy, module.params["timeout"])
         machine.write(record | {"pristine": False})
@@ -101,6 +122,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
+    os.umask(0o077)
     try:
         module.exit_json(**ensure(module))
     except (LobsterpotError, OSError) as error:

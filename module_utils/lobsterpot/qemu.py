@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
+from ansible.module_utils.lobsterpot.vm import Size
 
 MIB = 2**20
+
+# What a machine's disk takes before anybody uses it, and its golden image.
+LEAST_FREE = 6 * 2**30
+LEAST_MEMORY = 2**30
 
 # One guest behind one router, as `run_vm.py` knows them; a hardware address of qemu's own range.
 GUEST, ROUTER, RESOLVER = "10.0.2.15", "10.0.2.2", "10.0.2.3"
@@ -49,7 +55,7 @@ class Controller:
         return "tcg"
 
 
-def qemu_command(arch: str, accelerator: str, cpus: int, memory: int, firmware: str, network: str, port: int) -> list[str]:
+def qemu_command(arch: str, *, accelerator: str, cpus: int, memory: int, firmware: str, network: str, port: int) -> list[str]:
     """Return qemu's command line: two disks, one network card, a source of randomness, a serial line, and no other device.
 
     `memory` in bytes. `{net}` and `{console}` stand for sockets that the runner fills in. Source: qemu(1) 7.2.
@@ -130,4 +136,51 @@ def check_network(system: str, network: str) -> None:
         raise LobsterpotError(
             "vm_network: passt, which keeps the machine away from this computer's loopback, exists for Linux only. Use multipass; or set "
             "vm_network to user if a machine that was broken into may reach what listens on this computer's loopback."
+        )
+
+
+def firmware(arch: str, exists: Callable[[str], bool]) -> str:
+    """Return the file of the firmware that a machine needs; empty where qemu brings its own. Without it, nothing would ever start."""
+    found = next((path for path in FIRMWARE[arch] if exists(path)), "")
+    if FIRMWARE[arch] and not found:
+        raise LobsterpotError(f"The firmware of {arch} machines was not found. On Debian and Ubuntu: apt install qemu-efi-aarch64")
+    return found
+
+
+def check_owner(name: str, owner: str, path: str, record: Mapping[str, object], foreign: Sequence[str]) -> None:
+    """Refuse a name that another machine has, or a folder that is not a machine's. `foreign`: files in it that no machine has."""
+    if record.get("provider", "qemu") != "qemu":
+        whose = f"belongs to a machine of {record['provider']}"
+    elif record.get("owner", owner) != owner:
+        whose = f"belongs to the inventory {record['owner']}"
+    elif foreign and not record:
+        whose = f"is taken: {path} holds {', '.join(foreign[:3])}"
+    else:
+        return
+    raise LobsterpotError(f"The name {name} {whose}. Set vm_name to another one.")
+
+
+def check_reach(reach: Iterable[str]) -> None:
+    """Refuse what the gate could not read. It would not start, and the machine would have no network."""
+    for net in reach:
+        try:
+            ipaddress.IPv4Network(net)
+        except ValueError as error:
+            raise LobsterpotError(f"vm_reach: {net!r} is no IPv4 address or network ({error}).") from error
+
+
+def check_room(wanted: Size, memory: int) -> None:
+    """Refuse a machine that has too little, or more memory than there is. `memory` of this computer, in bytes."""
+    if not LEAST_MEMORY <= wanted.memory <= memory or wanted.cpus < 1:
+        raise LobsterpotError(
+            f"vm_memory, vm_cpus: this computer has {memory // MIB} MiB of memory. "
+            "Give the machine 1 GiB or more of it, and a processor or more."
+        )
+
+
+def check_space(place: str, free: int) -> None:
+    """Refuse to begin what would fill a disk. `free` in bytes."""
+    if free < LEAST_FREE:
+        raise LobsterpotError(
+            f"{place} has {free // MIB} MiB free; a machine needs {LEAST_FREE // MIB} MiB. Make room, or set vm_directory."
         )

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
+from ansible.module_utils.lobsterpot.host import MACHINES
+from ansible.module_utils.lobsterpot.qemu import Controller
 
 RECORD = "machine.json"
 
@@ -28,6 +33,35 @@ PARTS = (
 KEPT = ("base.qcow2", "golden.qcow2", "golden.new")
 
 CONSOLE_LINES = 15
+
+# What a terminal acts on: ECMA-48, control sequences, strings that end in BEL or ST, and single escapes.
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
+
+
+def controller() -> Controller:
+    """Return what this computer is. Its processor's flags: /proc/cpuinfo, proc_cpuinfo(5)."""
+    system, arch = platform.system(), platform.machine()
+    flags: frozenset[str] = frozenset()
+    if system == "Linux":
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        flags = frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+    return Controller(system, MACHINES.get(arch, arch), flags, os.access("/dev/kvm", os.R_OK | os.W_OK))
+
+
+def free_port(wanted: int, before: int = 0) -> int:
+    """Return the port on loopback that is wanted; when any will do, the one from before if it is free. Raises LobsterpotError."""
+    for port in (wanted,) if wanted else (before, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError) as error:
+                refusal = error
+            else:
+                return int(probe.getsockname()[1])
+    raise LobsterpotError(
+        f"vm_ssh_port: port {wanted} of this computer's loopback cannot be had ({refusal}). Choose another, or 0 for any."
+    ) from refusal
 
 
 def wait_for(condition: Callable[[], object], seconds: float, pause: float = 0.2) -> bool:
@@ -115,6 +149,7 @@ class Machine:
 
     def start(self) -> None:
         """Start the runner, in a session of its own: it outlives this process and the login."""
+        (self.path / "qmp.sock").unlink(missing_ok=True)  # one that a power cut left would look like a start
         with (self.path / "run.log").open("wb") as log:
             runner = subprocess.Popen(
                 [sys.executable, str(self.path / "run_vm.py"), str(self.path)],
@@ -134,29 +169,30 @@ class Machine:
             self.monitor("system_powerdown")
             if wait_for(lambda: not self.running(), seconds):
                 return
-        except OSError:
+        except (OSError, LobsterpotError):
             pass  # its monitor does not answer any more
         self.pull_the_plug()
 
     def pull_the_plug(self) -> None:
-        try:
+        with contextlib.suppress(OSError, LobsterpotError):  # it ends while it answers
             self.monitor("quit")
-        except (OSError, LobsterpotError):
-            pass  # it ends while it answers
         if not wait_for(lambda: not self.running(), 20):
             raise LobsterpotError(
                 f"The virtual machine in {self.path} does not end. Kill its process (run_vm.py {self.path}) and run again."
             )
         (self.path / "qmp.sock").unlink(missing_ok=True)
 
+    def parts(self, *, keep_golden: bool) -> list[Path]:
+        """All that is ours and there. Record and folder come last, so that a removal that is cut short can be finished."""
+        names = PARTS if keep_golden else (*PARTS, *KEPT, f"{RECORD}.new", RECORD, "")
+        return [self.path / name for name in names if os.path.lexists(self.path / name)]
+
     def remove(self, *, keep_golden: bool = False) -> None:
-        """Remove all that is ours, the record last, so that a removal that is cut short can be finished."""
-        for name in (*PARTS, *(() if keep_golden else KEPT)):
-            (self.path / name).unlink(missing_ok=True)
-        if not keep_golden and self.path.is_dir():
-            (self.path / f"{RECORD}.new").unlink(missing_ok=True)
-            (self.path / RECORD).unlink(missing_ok=True)
-            self.path.rmdir()
+        for part in self.parts(keep_golden=keep_golden):
+            if part == self.path:
+                part.rmdir()
+            else:
+                part.unlink(missing_ok=True)
 
     def last_lines(self, name: str) -> str:
         """The last lines of a log, without what a terminal would act on."""
@@ -164,7 +200,8 @@ class Machine:
             raw = (self.path / name).read_bytes()[-8192:]
         except FileNotFoundError:
             return "(nothing)"
-        clean = "".join(char if char.isprintable() or char == "\n" else " " for char in raw.decode(errors="replace").replace("\r", ""))
+        said = ESCAPES.sub("", raw.decode(errors="replace").replace("\r", ""))
+        clean = "".join(char if char.isprintable() or char == "\n" else " " for char in said)
         lines = [line.rstrip() for line in clean.splitlines() if line.strip()]
         return "\n".join(lines[-CONSOLE_LINES:]) or "(nothing)"
 
@@ -173,7 +210,7 @@ class Machine:
         options = [
             "BatchMode=yes",
             "StrictHostKeyChecking=yes",
-            f"UserKnownHostsFile={self.path}/known_hosts",
+            f'UserKnownHostsFile="{self.path}/known_hosts"',
             "GlobalKnownHostsFile=/dev/null",
         ]
         options += [f"HostKeyAlias={name}", "IdentitiesOnly=yes", f"ConnectTimeout={seconds}"]
@@ -200,8 +237,8 @@ class Machine:
 
         if not wait_for(answers, seconds, 1):
             raise LobsterpotError(
-                f"The virtual machine {name} runs, but nobody could log in within {seconds:.0f} s (vm_timeout). The last lines of its console "
-                f"({self.path}/console.log):\n{self.last_lines('console.log')}"
+                f"The virtual machine {name} runs, but nobody could log in within {seconds:.0f} s (vm_timeout). "
+                f"The last lines of its console ({self.path}/console.log):\n{self.last_lines('console.log')}"
             )
 
 

@@ -22,6 +22,7 @@ def write_seed(target: Path, documents: Mapping[str, bytes]) -> None:
     for name, content in documents.items():
         iso_name = f"/{name.upper().replace('-', '_')}.;1"
         image.add_fp(io.BytesIO(content), len(content), iso_name, rr_name=name, joliet_path=f"/{name}")
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+    target.unlink(missing_ok=True)  # or it would keep the mode of what was there
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
         image.write_fp(stream)
     image.close()

@@ -62,7 +62,7 @@ def plan(state: str, found: Size | None, found_state: str, wanted: Size) -> Plan
         return Plan(before, None)
     if found and wanted.disk < found.disk:
         raise LobsterpotError(
-            f"disk: the machine's disk has {found.disk // 2**20} MiB, and making it smaller ({wanted.disk // 2**20} MiB) would destroy what is on it. "
-            "Give it at least what it has, or remove the machine first."
+            f"disk: the machine's disk has {found.disk // 2**20} MiB, and making it smaller ({wanted.disk // 2**20} MiB) "
+            "would destroy what is on it. Give it at least what it has, or remove the machine first."
         )
     return Plan(before, {"state": state} | asdict(wanted))

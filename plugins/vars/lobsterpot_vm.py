@@ -46,7 +46,7 @@ def connection(record: dict[str, Any], home: Path) -> dict[str, Any]:
 class VarsModule(BaseVarsPlugin):  # type: ignore[misc]  # ansible-core has no types
     REQUIRES_ENABLED = True
 
-    def get_vars(self, loader: Any, path: str, entities: Any, cache: bool = True) -> dict[str, Any]:
+    def get_vars(self, loader: Any, path: str, entities: Any, cache: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Called by Ansible for each host or group and each directory of an inventory."""
         found: dict[str, Any] = {}
         for entity in entities if isinstance(entities, list) else [entities]:

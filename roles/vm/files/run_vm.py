@@ -17,6 +17,7 @@ Frames: four bytes of length, big-endian, then an Ethernet frame (qemu's `-netde
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import ipaddress
@@ -41,6 +42,7 @@ ARP, IPV4 = 0x0806, 0x0800
 TCP, UDP = 6, 17
 SSH, DNS = 22, 53
 ETHERNET, HEADER = 14, 20
+IPV4_BEGINS = range(0x45, 0x50)  # version 4, a header of 5 words or more: in a shorter one, addresses would be read as ports
 ACK = 0x10
 
 # What is not the public internet (registry of special-purpose addresses, RFC 6890). `reach` opens parts of PRIVATE, never of NEVER.
@@ -57,24 +59,28 @@ MOST_REMEMBERED = 65536  # destinations, for a guest that scans
 MOST_NOTED = 100
 
 
-def host_addresses(fib_trie: str = "/proc/net/fib_trie") -> set[int]:
-    """Every IPv4 address of this computer, which changes when a laptop moves. Format: the kernel's fib_trie_seq_show."""
-    found, leaf = set(), 0
+def host_addresses(fib_trie: str) -> set[ipaddress.IPv4Network]:
+    """Every IPv4 address of this computer, which changes when a laptop moves; and every network all of which it answers for.
+
+    Format: fib_trie_seq_show in the kernel's net/ipv4/fib_trie.c. A leaf's address has a line; below it, each route: length, scope, type.
+    """
+    found, leaf = set(), ""
     for line in Path(fib_trie).read_text().splitlines():
         word = line.split()
         if word[:1] == ["|--"]:
-            leaf = int(ipaddress.IPv4Address(word[1]))
-        elif word[:2] == ["/32", "host"] and word[2:] == ["LOCAL"]:
-            found.add(leaf)
+            leaf = word[1]
+        elif word[1:3] == ["host", "LOCAL"]:
+            found.add(ipaddress.IPv4Network(leaf + word[0], strict=False))
     return found
 
 
 class Gate:
     """Decides which frames of the guest may leave."""
 
-    def __init__(self, reach: Iterable[str]) -> None:
+    def __init__(self, reach: Iterable[str], fib_trie: str = "/proc/net/fib_trie") -> None:
         self.reach = [ipaddress.IPv4Network(net) for net in reach]
-        self.host: set[int] = set()
+        self.fib_trie = fib_trie
+        self.host: set[ipaddress.IPv4Network] = set()
         self.read_at = float("-inf")
         self.decided: dict[int, bool] = {}
         self.refused: set[str] = set()
@@ -84,7 +90,7 @@ class Gate:
         if time.monotonic() - self.read_at < HOST_ADDRESSES_FRESH:
             return
         self.read_at = time.monotonic()
-        now = host_addresses()
+        now = host_addresses(self.fib_trie)
         if now != self.host:
             self.host = now
             self.decided.clear()
@@ -94,7 +100,7 @@ class Gate:
         known = self.decided.get(destination)
         if known is None:
             address = ipaddress.IPv4Address(destination)
-            if destination in self.host or any(address in net for net in NEVER):
+            if any(address in net for net in (*self.host, *NEVER)):
                 known = False
             else:
                 known = any(address in net for net in self.reach) or not any(address in net for net in PRIVATE)
@@ -106,8 +112,10 @@ class Gate:
     def allows(self, frame: bytes | memoryview) -> bool:
         """Judge one Ethernet frame: ARP, which passt answers by itself, and IPv4 from the guest's own address to where it may go."""
         kind = int.from_bytes(frame[12:14], "big")
-        if kind != IPV4 or len(frame) < ETHERNET + HEADER:
+        if kind != IPV4:
             return kind == ARP
+        if len(frame) < ETHERNET + HEADER or frame[ETHERNET] not in IPV4_BEGINS:
+            return False
         source, destination = struct.unpack_from(">II", frame, ETHERNET + 12)
         if destination in (ROUTER, RESOLVER):
             return source == GUEST and self.serves(frame, destination)
@@ -171,17 +179,24 @@ class Wire:
             self.gate.refresh()
             frames, rest = split(rest + chunk)
             allowed = b"".join(frame for frame in frames if self.gate.pass_on(frame[PREFIX:]))
-            try:
-                if allowed and self.network:
-                    self.network.sendall(allowed)
-            except OSError:
-                self.network = None  # its frames are lost, as with a cable that is pulled
+            network = self.network  # another thread changes it
+            if allowed and network:
+                with contextlib.suppress(OSError):  # its frames are lost, as with a cable that is pulled
+                    network.sendall(allowed)
 
     def inward(self, network: socket.socket) -> None:
         rest = b""
-        while chunk := network.recv(READ):
+        while chunk := self.read(network):
             frames, rest = split(rest + chunk)
             self.guest.sendall(b"".join(frames))
+
+    @staticmethod
+    def read(network: socket.socket) -> bytes:
+        """Read, and take the reset of a network that died with frames unread for its end: another one is started."""
+        try:
+            return network.recv(READ)
+        except ConnectionResetError:
+            return b""
 
 
 def keep_console(console: socket.socket, path: Path) -> None:
