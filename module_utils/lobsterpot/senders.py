@@ -86,8 +86,11 @@ def doubt(channel: str, entry: str) -> str:
     """Say what is wrong with an entry, whether somebody asks for it or it lies in a store; empty when nothing is."""
     if not entry.strip() or not canonical(channel, entry):
         return "is blank"
-    if WILDCARD in (entry.strip(), canonical(channel, entry)):
+    form = canonical(channel, entry)
+    if WILDCARD in (entry.strip(), form):
         return "lets everybody in"
+    if canonical(channel, form) != form:
+        return "names its channel twice"
     if any(unicodedata.category(character) in _UNPRINTABLE for character in entry):
         return "holds a character that cannot be seen"
     if any(mark in entry for mark in _TEMPLATE_MARKS):
