@@ -84,20 +84,16 @@ def canonical(channel: str, entry: str) -> str:
 
 def doubt(channel: str, entry: str) -> str:
     """Say what is wrong with an entry, whether somebody asks for it or it lies in a store; empty when nothing is."""
-    if not entry.strip() or not canonical(channel, entry):
-        return "is blank"
     form = canonical(channel, entry)
-    if WILDCARD in (entry.strip(), form):
-        return "lets everybody in"
-    if canonical(channel, form) != form:
-        return "names its channel twice"
-    if any(unicodedata.category(character) in _UNPRINTABLE for character in entry):
-        return "holds a character that cannot be seen"
-    if any(mark in entry for mark in _TEMPLATE_MARKS):
-        return "holds a template"
-    if len(entry) > MAX_SENDER_LENGTH:
-        return f"is longer than {MAX_SENDER_LENGTH} characters"
-    return ""
+    wrong = {
+        "is blank": not form,
+        "lets everybody in": WILDCARD in (entry.strip(), form),
+        "names its channel twice": canonical(channel, form) != form,
+        "holds a character that cannot be seen": any(unicodedata.category(character) in _UNPRINTABLE for character in entry),
+        "holds a template": any(mark in entry for mark in _TEMPLATE_MARKS),
+        f"is longer than {MAX_SENDER_LENGTH} characters": len(entry) > MAX_SENDER_LENGTH,
+    }
+    return next((words for words, holds in wrong.items() if holds), "")
 
 
 def wanted_senders(channel: str, entries: Iterable[str]) -> list[str]:
