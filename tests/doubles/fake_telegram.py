@@ -6,13 +6,15 @@ and its relatives, which return a message; every other method answers `true`. To
     POST /test/say   {"sender": 42, "text": "hello"}   somebody writes to the bot in a private chat
     GET  /test/sent                                    all that the bot has sent, as [{"chat": 42, "text": "..."}, ...]
 
-It listens on 127.0.0.1, port 9912 or the one named on the command line, and needs nothing but Python.
+It listens on 127.0.0.1, port 9912 or the one named on the command line, by TLS when the files of a certificate and a key are named
+after it, and needs nothing but Python.
 """
 
 from __future__ import annotations
 
 import http.server
 import json
+import ssl
 import sys
 import threading
 import time
@@ -108,7 +110,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def main() -> None:
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 9912
-    http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[2], sys.argv[3])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import hashlib
 import json
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -54,60 +53,99 @@ def installed(kind: str) -> Path:
     return target
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
-def fetch(url: str, content: dict[str, Any] | None = None) -> Any:
-    """GET, or POST of JSON; None when nobody answers."""
-    body = json.dumps(content).encode() if content is not None else None
-    request = urllib.request.Request(url, data=body, headers={"content-type": "application/json"})  # noqa: S310 - loopback
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
-            return json.loads(answer.read() or b"null")
-    except (OSError, ValueError):
-        return None
+class Network:
+    """A network namespace with nothing but loopback, in which `api.telegram.org` is the fake one, with a certificate of its own."""
+
+    name = "lp-gateways"
+
+    def __init__(self, folder: Path) -> None:
+        self.certificate, self.key = folder / "telegram.pem", folder / "telegram.key"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        hosts = Path("/etc/netns") / self.name / "hosts"
+        hosts.parent.mkdir(parents=True, exist_ok=True)
+        hosts.write_text("127.0.0.1 localhost api.telegram.org\n")
+        subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        subprocess.run(["ip", "-n", self.name, "link", "set", "lo", "up"], check=True)
+        request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        request += ["-keyout", str(self.key), "-out", str(self.certificate), "-subj", "/CN=api.telegram.org"]
+        subprocess.run([*request, "-addext", "subjectAltName=DNS:api.telegram.org"], check=True, capture_output=True)
+
+    def start(self, log: Path, command: list[str], environment: dict[str, str]) -> None:
+        with log.open("ab") as stream:
+            inside = ["ip", "netns", "exec", self.name, *command]
+            self.processes.append(subprocess.Popen(inside, stdout=stream, stderr=stream, env=environment))
+
+    def fetch(self, url: str, content: dict[str, object] | None = None) -> Any:
+        """GET, or POST of JSON; None when nobody answers."""
+        command = ["ip", "netns", "exec", self.name, sys.executable, "-c", FETCH, url, json.dumps(content) if content else ""]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def down(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(60)
+        subprocess.run(["ip", "netns", "delete", self.name], check=True)
+        shutil.rmtree(Path("/etc/netns") / self.name)
+
+
+FETCH = """
+import ssl, sys, urllib.request
+body = sys.argv[2].encode() or None
+request = urllib.request.Request(sys.argv[1], data=body, headers={"content-type": "application/json"})
+print(urllib.request.urlopen(request, timeout=5, context=ssl._create_unverified_context()).read().decode())
+"""
 
 
 class RealGateway:
     """One gateway: its state directory, its command line, its store functions, and the process itself."""
 
-    def __init__(self, kind: str, folder: Path, api_port: int = 0, model_port: int = 0) -> None:
+    def __init__(self, kind: str, folder: Path, port: int = 18789) -> None:
         self.kind = kind
         self.product, _ = LOCKS[kind]
         self.release = installed(kind)
         self.folder = folder
-        self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.port = port
         self.log = folder.with_name(f"{folder.name}.log")
         folder.mkdir(mode=0o700)
         (folder / "home").mkdir()
-        config = folder / f"{self.product}.json"
-        config.write_text(json.dumps(self._config(api_port, model_port)))
-        config.chmod(0o600)
+        self.configure("http://127.0.0.1:9")
         prefix = self.product.upper()
         self.environment = {
             "HOME": str(folder / "home"),
             "PATH": "/usr/bin:/bin",
             f"{prefix}_STATE_DIR": str(folder),
-            f"{prefix}_CONFIG_PATH": str(config),
+            f"{prefix}_CONFIG_PATH": str(folder / f"{self.product}.json"),
             f"{prefix}_CONFIG_READONLY": "1",
             f"{prefix}_NO_RESPAWN": "1",
             f"{prefix}_DISABLE_BONJOUR": "1",
             f"{prefix}_NO_AUTO_UPDATE": "1",
         }
 
-    def _config(self, api_port: int, model_port: int) -> dict[str, Any]:
+    def configure(self, api: str) -> None:
+        """Write the configuration: pairing on Telegram by way of `api`, and the scripted model."""
+        path = self.folder / f"{self.product}.json"
+        path.write_text(json.dumps(self._config(api)))
+        path.chmod(0o600)
+
+    def on(self, folder: Path) -> RealGateway:
+        """The same version on the state of another one."""
+        other = copy.copy(self)
+        other.folder = folder
+        other.environment = {name: text.replace(str(self.folder), str(folder)) for name, text in self.environment.items()}
+        return other
+
+    def _config(self, api: str) -> dict[str, Any]:
         telegram: dict[str, Any] = {"botToken": TOKEN, "dmPolicy": "pairing"}
         config: dict[str, Any] = {
             "gateway": {"mode": "local", "bind": "loopback", "port": self.port, "auth": {"mode": "token", "token": "0123456789abcdef" * 2}},
@@ -115,26 +153,20 @@ class RealGateway:
             "discovery": {"mdns": {"mode": "off"}},
             "update": {"checkOnStart": False},
         }
-        model = {"id": "obedient", "name": "Obedient"}
-        provider = {"baseUrl": f"http://127.0.0.1:{model_port}/v1", "api": "openai-completions", "apiKey": "none", "models": [model]}
+        model: dict[str, Any] = {"id": "obedient", "name": "Obedient"}
+        provider = {"baseUrl": "http://127.0.0.1:9911/v1", "api": "openai-completions", "apiKey": "none", "models": [model]}
         config["models"] = {"providers": {"scripted": provider}}
         config["agents"] = {"defaults": {"model": {"primary": "scripted/obedient"}}}
         if self.product == "openclaw":
-            telegram["apiRoot"] = f"http://127.0.0.1:{api_port}"
+            telegram["apiRoot"] = api
             config["commands"] = {"ownerAllowFrom": ["nobody:nobody"]}
         else:
+            # It has no address of the API to set, and wants all of a model's data and the plugin named.
+            del config["discovery"], config["update"]
             telegram["enabled"] = True
-            del config["discovery"]
-            provider["models"] = [
-                {
-                    **model,
-                    "reasoning": False,
-                    "input": ["text"],
-                    "cost": dict.fromkeys(("input", "output", "cacheRead", "cacheWrite"), 0),
-                    "contextWindow": 100000,
-                    "maxTokens": 1000,
-                }
-            ]
+            config["plugins"] = {"entries": {"telegram": {"enabled": True}}}
+            model |= {"reasoning": False, "input": ["text"], "contextWindow": 100000, "maxTokens": 1000}
+            model["cost"] = {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0}
         return config
 
     @property
@@ -170,25 +202,18 @@ class RealGateway:
         assert done.returncode == 0, done.stdout[-500:] + done.stderr[-1500:]
         return list(json.loads(done.stdout.splitlines()[-1]))
 
+    def ask(self, *senders: str) -> list[str]:
+        """Have its store take requests, as when strangers write; return their codes."""
+        calls = [("upsertChannelPairingRequest", {"channel": "telegram", "id": sender, "accountId": "default"}) for sender in senders]
+        return [str(made["code"]) for made in self.store(*calls)]
+
     def approved(self) -> list[str]:
         """What the gateway reads when a message comes in."""
         parameters: object = ["telegram"] if self.kind == "unscoped" else ["telegram", self.environment, "default"]
         return list(self.store(("readChannelAllowFromStore", parameters))[0])
 
-    def start(self) -> None:
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen([*self.command, "gateway"], stdout=log, stderr=log, env=self.environment)
-
-    def ready(self) -> bool:
-        return (
-            "[telegram] [default] starting provider" in self.log.read_text()
-            or (fetch(f"http://127.0.0.1:{self.port}/readyz") or {}).get("ready") is True
-        )
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(60)
+    def start(self, network: Network) -> None:
+        network.start(self.log, [*self.command, "gateway"], {**self.environment, "NODE_EXTRA_CA_CERTS": str(network.certificate)})
 
 
 def modules(wishes: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
