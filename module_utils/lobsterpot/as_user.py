@@ -30,21 +30,24 @@ def identity(user: str | None, path: Path) -> tuple[int, int] | None:
     """
     if os.geteuid() != 0:
         return None
-    try:
-        if user:
+    if user:
+        try:
             entry = pwd.getpwnam(user)
-            return (entry.pw_uid, entry.pw_gid) if entry.pw_uid else None
+        except KeyError as error:
+            raise LobsterpotError(f"user: there is no user {user} on this host.") from error
+        return (entry.pw_uid, entry.pw_gid) if entry.pw_uid else None
+    try:
         status = path.lstat()
-        owner = pwd.getpwuid(status.st_uid)
-    except KeyError as error:
-        raise LobsterpotError(f"user: there is no user {user or status.st_uid} on this host.") from error
     except OSError as error:
         raise LobsterpotError(f"state_dir: {path}: {error.strerror}. Has the gateway run on this host yet?") from error
     if not stat.S_ISDIR(status.st_mode):
         raise LobsterpotError(f"state_dir: {path} is no directory. A link is not followed: name the directory itself.")
     if status.st_uid == 0:
         raise LobsterpotError(f"user: {path} belongs to root. Name the user that the gateway runs as.")
-    return owner.pw_uid, owner.pw_gid
+    try:
+        return status.st_uid, pwd.getpwuid(status.st_uid).pw_gid
+    except KeyError:  # a number without a name, as containers have them; the directory's group may be anybody's
+        return status.st_uid, status.st_uid
 
 
 def _become(who: tuple[int, int] | None, keep: int, seconds: float) -> None:
@@ -86,6 +89,10 @@ def _child(work: Callable[[], dict[str, Any]], who: tuple[int, int] | None, pipe
         os._exit(0)  # nothing of the parent's is run, flushed or closed
 
 
+def _signal(status: int) -> str:
+    return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "nothing known"
+
+
 def run(user: str | None, path: Path, work: Callable[[], dict[str, Any]], seconds: float = 90) -> dict[str, Any]:
     """Return what `work` returns, made of what JSON can hold. Raises LobsterpotError with its error, and when it does not end in time."""
     who = identity(user, path)
@@ -102,15 +109,19 @@ def run(user: str | None, path: Path, work: Callable[[], dict[str, Any]], second
                 break
             said += piece
     finally:
+        late = time.monotonic() > deadline
         os.close(reading)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        if late or len(said) >= MAX_ANSWER:
+            os.kill(child, signal.SIGKILL)
+        ended = os.waitpid(child, 0)[1]
     try:
         answer = json.loads(said)
     except (ValueError, RecursionError) as error:
-        raise LobsterpotError(
-            f"The store in {path} could not be worked on within {seconds:.0f} s. Look at its files: one of them may block."
-        ) from error
+        how = f"within {seconds:.0f} s" if late else f"and the process was ended by {_signal(ended)}"
+        words = (
+            f"The store in {path} could not be worked on {how}. Look at its files, of which one may block, and at the disk's free space."
+        )
+        raise LobsterpotError(words) from error
     if "error" in answer:
         raise LobsterpotError(str(answer["error"]))
     result: dict[str, Any] = answer["result"]

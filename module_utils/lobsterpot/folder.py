@@ -8,6 +8,7 @@ import contextlib
 import os
 import stat
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import LobsterpotError
@@ -71,49 +72,65 @@ class Folder:
                 raise LobsterpotError(f"{path} has {status.st_size} bytes, more than the {limit} that can be meant. Move it away.")
             return stream.read(limit)
 
-    def create(self, name: str, content: bytes) -> None:
-        """Make a new file, mode 0600, its content on the disk. Raises FileExistsError."""
+    @contextlib.contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """Turn what a disk can refuse into a message that names the file; what callers decide by stays as it is."""
+        try:
+            yield
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError as error:
+            way_out = "Look at the disk's free space and at the owner and mode of its directory. Nothing was changed."
+            raise LobsterpotError(f"{self.path / name}: {error.strerror}. {way_out}") from error
+
+    def _create(self, name: str, content: bytes, *, durable: bool) -> None:
         with os.fdopen(os.open(name, _NEW, 0o600, dir_fd=self._fd), "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
 
     def replace(self, name: str, content: bytes) -> None:
-        """Put a file in place of another in one step. Call it under the file's lock: it removes what a killed call left."""
-        leftover = f"{_STAGED}{name}-"
-        for left in self.names():
-            if left.startswith(leftover):
-                self.remove(left)
-        staged = f"{leftover}{uuid.uuid4()}"
-        try:
-            self.create(staged, content)
-            os.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
-        except BaseException:
-            self.remove(staged)
-            raise
-        os.fsync(self._fd)
+        """Put a file in place of another in one step."""
+        staged = f"{_STAGED}{name}-{uuid.uuid4()}"
+        with self._naming(name):
+            try:
+                self._create(staged, content, durable=True)
+                os.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            except BaseException:
+                self.remove(staged)
+                raise
+            os.fsync(self._fd)
 
     def publish(self, name: str, content: bytes) -> bool:
-        """Make a file that is never seen half written; False when there is one of this name."""
+        """Make a file that is never seen half written; False when there is one of this name, or somebody cleaned up meanwhile."""
         staged = f"{_STAGED}{name}-{uuid.uuid4()}"
-        self.create(staged, content)
-        try:
-            os.link(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
-        except FileExistsError:
-            return False
-        finally:
-            self.remove(staged)
+        with self._naming(name):
+            try:
+                self._create(staged, content, durable=False)
+                os.link(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
+            except (FileExistsError, FileNotFoundError):
+                return False
+            finally:
+                self.remove(staged)
         return True
+
+    def clear(self, name: str) -> None:
+        """Remove what killed calls left of a file and of its lock. Call it under the lock; who still waits for that makes it anew."""
+        for left in self.names():
+            if left.startswith((f"{_STAGED}{name}-", f"{_STAGED}{name}.lock-")):
+                self.remove(left)
 
     def make_directory(self, name: str) -> bool:
         """Make an empty directory; False when there is something of this name."""
-        try:
-            os.mkdir(name, 0o700, dir_fd=self._fd)
-        except FileExistsError:
-            return False
+        with self._naming(name):
+            try:
+                os.mkdir(name, 0o700, dir_fd=self._fd)
+            except FileExistsError:
+                return False
         return True
 
     def remove(self, name: str, *, directory: bool = False) -> None:
         """Remove a file, or an empty directory, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
+        with self._naming(name), contextlib.suppress(FileNotFoundError):
             (os.rmdir if directory else os.unlink)(name, dir_fd=self._fd)

@@ -36,6 +36,16 @@ def _wait(lock: Path, limit: float, attempt: Callable[[], bool]) -> None:
         pause = min(2 * pause, 0.05)
 
 
+def _status(folder: Folder, lock: str) -> os.stat_result | None:
+    """Raises LobsterpotError for what no gateway makes, such as a link."""
+    status = folder.status(lock)
+    if status and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise LobsterpotError(
+            f"{folder.path / lock} is neither a file nor a directory: no gateway made it. Find out who did and delete it."
+        )
+    return status
+
+
 @contextmanager
 def directory_lock(folder: Folder, name: str, limit: float) -> Iterator[None]:
     """Hold `<name>.lock` as a directory: clawdbot and early openclaw, npm `proper-lockfile`. Its age tells whether it is stale."""
@@ -44,13 +54,14 @@ def directory_lock(folder: Folder, name: str, limit: float) -> Iterator[None]:
     def attempt() -> bool:
         if folder.make_directory(lock):
             return True
-        status = folder.status(lock)
+        status = _status(folder, lock)
         if status and stat.S_ISDIR(status.st_mode) and time.time() - status.st_mtime > STALE_SECONDS:
             folder.remove(lock, directory=True)
         return False
 
     _wait(folder.path / lock, limit, attempt)
     try:
+        folder.clear(name)
         yield
     finally:
         folder.remove(lock, directory=True)
@@ -101,7 +112,7 @@ def file_lock(folder: Folder, name: str, limit: float) -> Iterator[None]:
     def attempt() -> bool:
         if folder.publish(lock, content):
             return True
-        before = folder.status(lock)
+        before = _status(folder, lock)
         if before and stat.S_ISREG(before.st_mode):
             held = folder.read(lock, _LOCK_BYTES)
             after = folder.status(lock)
@@ -111,6 +122,7 @@ def file_lock(folder: Folder, name: str, limit: float) -> Iterator[None]:
 
     _wait(folder.path / lock, limit, attempt)
     try:
+        folder.clear(name)
         yield
     finally:
         folder.remove(lock)

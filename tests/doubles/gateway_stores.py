@@ -8,7 +8,6 @@ not use), the tables of openclaw 2026.9.6 (`sqlite`; its other tables are left o
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -55,10 +54,11 @@ class GatewayStore:
         self.folder = folder
         self.credentials = folder / "credentials"
         self.database = folder / "state" / "openclaw.sqlite"
-        os.umask(0o077)
-        self.credentials.mkdir(parents=True)
+        folder.mkdir(mode=0o700, parents=True)
+        self.credentials.mkdir(mode=0o700)
         if kind != "unscoped":
-            self.database.parent.mkdir()
+            self.database.parent.mkdir(mode=0o700)
+            self.database.touch(mode=0o600)  # SQLite gives its other files the same
             self.sql(SCHEMA)
             self.sql(f"PRAGMA user_version = {18 if kind == 'sqlite' else 1}")
 
@@ -77,6 +77,7 @@ class GatewayStore:
 
     def write(self, name: str, document: object) -> None:
         path = self.credentials / name
+        path.touch(mode=0o600)
         path.write_text(json.dumps(document, indent=2) + "\n")
 
     def list_name(self, channel: str, account: str = "default") -> str:

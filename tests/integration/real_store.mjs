@@ -20,5 +20,4 @@ for (const [name, parameters] of JSON.parse(fs.readFileSync(0, "utf8"))) {
   const call = module[alias[name] ?? name];
   results.push((await (Array.isArray(parameters) ? call(...parameters) : call(parameters))) ?? null);
 }
-fs.writeSync(1, JSON.stringify(results) + "\n");
-process.exit(0);
+process.stdout.write(JSON.stringify(results) + "\n", () => process.exit(0));
