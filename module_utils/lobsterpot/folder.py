@@ -64,13 +64,16 @@ class Folder:
             return None
         except OSError as error:
             raise LobsterpotError(f"{path}: {error.strerror}. A plain file belongs there: move away what is there now.") from error
-        with os.fdopen(descriptor, "rb") as stream:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise LobsterpotError(f"{path} is no plain file. Move it away: a file belongs there.")
             if status.st_size > limit:
                 raise LobsterpotError(f"{path} has {status.st_size} bytes, more than the {limit} that can be meant. Move it away.")
-            return stream.read(limit)
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                return stream.read(limit)
+        finally:
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def _naming(self, name: str) -> Iterator[None]:
