@@ -9,6 +9,7 @@ used this module must end by `os._exit`, and `as_user` does.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,7 +17,6 @@ import sqlite3
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import LobsterpotError
@@ -156,7 +156,7 @@ class SqliteStore:
         database.execute("PRAGMA wal_autocheckpoint = 0")
         return database
 
-    @contextmanager
+    @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that cannot write; inside a transaction, the one that has it."""
         if self._writing:
@@ -172,7 +172,7 @@ class SqliteStore:
             finally:
                 database.execute("ROLLBACK")
 
-    @contextmanager
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """The gateway's write transaction: its coordinator first, where it keeps one, then the database's own lock."""
         if self._writing:
@@ -181,6 +181,9 @@ class SqliteStore:
         with self._explained():
             coordinator = self._coordinator()
             database = self._connect("rw")
+            logged = database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            if logged:  # then the change reaches the disk after the lock is free
+                database.execute("PRAGMA synchronous = NORMAL")
             database.execute("BEGIN IMMEDIATE")
             try:
                 self._check_schema(database)
@@ -188,11 +191,20 @@ class SqliteStore:
                 self._writing = database
                 yield database
                 database.execute("COMMIT")
+                if logged:
+                    self._sync_log()
             finally:
                 self._writing = None
                 for connection in filter(None, (database, coordinator)):
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
+
+    def _sync_log(self) -> None:
+        """Bring the log to the disk. SQLite locks other files than this one, so closing it gives up none of its locks."""
+        with contextlib.suppress(FileNotFoundError):  # the gateway has taken it over into the database meanwhile
+            log = os.open(f"{self.where}-wal", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            os.fsync(log)
+            os.close(log)
 
     def _coordinator(self) -> sqlite3.Connection | None:
         """Hold what the gateway's commands hold while they write or replace the database: `acquireStateDatabaseCoordinator` of 2026.9.6.
@@ -245,7 +257,7 @@ class SqliteStore:
                 "Change senders through that manager, or have it give up its claim."
             )
 
-    @contextmanager
+    @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn SQLite's errors into what an operator can act on."""
         try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -23,17 +24,15 @@ _LOCK_BYTES = 4096
 
 
 def _wait(lock: Path, limit: float, attempt: Callable[[], bool]) -> None:
-    """Try until it succeeds, ever less often, for `limit` seconds."""
+    """Try until it succeeds, for `limit` seconds. In between it leaves the lock to the gateway, which tries 10 times and gives up."""
     deadline = time.monotonic() + limit
-    pause = 0.002
     while not attempt():
-        if time.monotonic() + pause > deadline:
+        if time.monotonic() > deadline:
             raise LobsterpotError(
                 f"{lock} has been held for {limit:.0f} s. Nothing was changed. When no gateway and none of its commands run on this store, "
                 f"delete {lock}; otherwise run this again."
             )
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
+        time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 - so that two of us do not meet each time
 
 
 def _status(folder: Folder, lock: str) -> os.stat_result | None:

@@ -24,10 +24,16 @@ json.dump(config, open("{CONFIG}", "w"))
 """
 
 
-def rows(host: Host, query: str) -> list[str]:
-    """Ask the gateway's database, as its user."""
-    ask = f"import sqlite3; [print(*r, sep='|') for r in sqlite3.connect('file:{STATE}/state/openclaw.sqlite?mode=ro', uri=True).execute('{query}')]"
-    code, out = host.as_user(f'python3 -c "{ask}"')
+def database(host: Host, statement: str) -> list[str]:
+    """Run a statement on the gateway's database, as its user; return the rows, columns joined by a bar."""
+    script = f"""
+import sqlite3
+database = sqlite3.connect("{STATE}/state/openclaw.sqlite", timeout=15, isolation_level=None)
+database.execute("PRAGMA wal_autocheckpoint = 0")
+for row in database.execute("{statement}"):
+    print(*row, sep="|")
+"""
+    code, out = host.as_user(f"python3 - <<'PYTHON'\n{script}\nPYTHON\n")
     assert code == 0, out
     return out.split()
 
@@ -49,8 +55,8 @@ class Telegram:
         """Write to the bot and return what it answers next."""
         before = len(self.heard(sender))
         body = json.dumps({"sender": sender, "text": text})
-        post = f"import urllib.request as u; u.urlopen(u.Request('{API}/test/say', b'{body}', {{'content-type': 'application/json'}}), timeout=5)"
-        self.host.run(f"python3 - <<'PYTHON'\n{post}\nPYTHON\n")
+        request = f"u.Request('{API}/test/say', b'{body}', {{'content-type': 'application/json'}})"
+        self.host.run(f"python3 - <<'PYTHON'\nimport urllib.request as u; u.urlopen({request}, timeout=5)\nPYTHON\n")
         wait_for(lambda: len(self.heard(sender)) > before, f"the bot answers {sender}", 120)
         return self.heard(sender)[before]
 
@@ -70,7 +76,7 @@ def telegram(model: Host) -> Iterator[Telegram]:
 
 def test_the_inventory_decides(gateway: Host) -> None:
     """People named once are approved on their channels, in the gateway's spelling; files stay the gateway's own and private."""
-    approved = rows(gateway, APPROVED)
+    approved = database(gateway, APPROVED)
     assert [row for row in approved if not row.endswith("|4242")] == [
         "nextcloud-talk|work|ada",
         "telegram|default|123456789",
@@ -80,7 +86,7 @@ def test_the_inventory_decides(gateway: Host) -> None:
 
 
 def test_a_stranger_is_let_in_and_sent_away_by_playbook(telegram: Telegram) -> None:
-    """Challenged, approved with the code, answered, removed by the inventory, challenged again; the gateway's process is the same throughout."""
+    """Challenged, approved with the code, answered, removed by the inventory, challenged again; nothing is restarted."""
     host = telegram.host
     process = host.run(f"systemctl show -p MainPID --value {UNIT}")
     code = CODE.search(telegram.says(777, "hello"))
@@ -97,7 +103,7 @@ def test_a_stranger_is_let_in_and_sent_away_by_playbook(telegram: Telegram) -> N
     assert "changed=1" in only
     assert "access not configured" in telegram.says(777, "and again")
     assert host.run(f"systemctl show -p MainPID --value {UNIT}") == process
-    assert host.run("sha256sum </etc/openclaw/openclaw.json") == host.run("sha256sum </etc/openclaw/openclaw.json")
+    assert json.loads(host.run(f"cat {CONFIG}"))["commands"]["ownerAllowFrom"] == ["nobody:nobody"]
 
 
 def test_a_code_nobody_has_is_an_error(gateway: Host) -> None:
@@ -112,12 +118,7 @@ def test_a_code_nobody_has_is_an_error(gateway: Host) -> None:
 
 def test_what_is_approved_can_be_adopted(gateway: Host) -> None:
     """The export is YAML for the inventory, and what nobody should adopt is left out and named."""
-    plant = (
-        "import sqlite3; d = sqlite3.connect('{}/state/openclaw.sqlite', isolation_level=None); d.execute('PRAGMA wal_autocheckpoint=0'); "
-    )
-    plant = plant.format(STATE) + "d.execute(\\\"INSERT INTO channel_pairing_allow_entries VALUES ('discord', 'default', '*', 0, 1)\\\")"
-    code, out = gateway.as_user(f'python3 -c "{plant}"')
-    assert code == 0, out
+    database(gateway, "INSERT INTO channel_pairing_allow_entries VALUES ('discord', 'default', '*', 0, 1)")
     try:
         export = playbook(name="playbooks/access-export.yml").stdout
         assert "- '123456789'" in export
@@ -127,13 +128,9 @@ def test_what_is_approved_can_be_adopted(gateway: Host) -> None:
         assert refused.returncode != 0
         assert "discord/default: '*' lets everybody in" in " ".join(refused.stdout.split())
         assert "changed=1" in playbook("--extra-vars", '{"access_authoritative": true}', name="playbooks/access.yml").stdout
-        assert [row for row in rows(gateway, APPROVED) if row.startswith("discord")] == []
+        assert [row for row in database(gateway, APPROVED) if row.startswith("discord")] == []
     finally:
-        gateway.as_user(
-            'python3 -c "'
-            + plant.replace("INSERT INTO", "DELETE FROM").replace("VALUES ('discord', 'default', '*', 0, 1)", "WHERE entry = '*'")
-            + '"'
-        )
+        database(gateway, "DELETE FROM channel_pairing_allow_entries WHERE entry = '*'")
 
 
 def test_a_hostile_state_directory(gateway: Host) -> None:
