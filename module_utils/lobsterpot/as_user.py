@@ -93,7 +93,7 @@ def _signal(status: int) -> str:
     return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "nothing known"
 
 
-def run(user: str | None, path: Path, work: Callable[[], dict[str, Any]], seconds: float = 90) -> dict[str, Any]:
+def run(user: str | None, path: Path, work: Callable[[], dict[str, Any]], seconds: float = 150) -> dict[str, Any]:
     """Return what `work` returns, made of what JSON can hold. Raises LobsterpotError with its error, and when it does not end in time."""
     who = identity(user, path)
     reading, writing = os.pipe()

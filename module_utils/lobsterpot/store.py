@@ -15,8 +15,8 @@ from .json_store import JsonStore, is_scoped
 from .pairing import Request
 from .sqlite_store import FIRST_VERSION, SqliteStore
 
-# The gateway's own writers hold a lock for up to 3 s.
-WAIT_SECONDS = 15.0
+# The gateway's own commands hold a lock for up to 3 s, on a busy machine a multiple of it; they wait for a lock file for 54 s themselves.
+WAIT_SECONDS = 30.0
 
 _DATABASE = "openclaw.sqlite"
 

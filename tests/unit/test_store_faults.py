@@ -149,8 +149,8 @@ def wish(gateway: GatewayStore, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait 0.3 s for a lock instead of 15."""
-    assert store.WAIT_SECONDS == 15
+    """Wait 0.3 s for a lock instead of 30."""
+    assert store.WAIT_SECONDS == 30
     monkeypatch.setattr(store.open_store, "__defaults__", ("auto", 0.3))
 
 
