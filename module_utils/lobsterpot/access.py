@@ -57,7 +57,7 @@ def pairing(
     """Approve or dismiss one request. An approved sender without a request stays approved; nobody becomes a command owner."""
     named = "with this code" if code else f"from {sender}"
     found = _candidates(store, channel, account, code, sender)
-    if not found and sender and channel:
+    if sender and channel and not [request for request in found if not (approve and request.expired(time.time()))]:
         approved = canonical(channel, sender) in (canonical(channel, entry) for entry in store.entries(channel, account or "default"))
         if approved or not approve:
             return _settled(store, channel, account or "default", canonical(channel, sender), changed=False)

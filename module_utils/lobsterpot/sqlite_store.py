@@ -227,13 +227,26 @@ class SqliteStore:
         return database
 
     def _version(self, database: sqlite3.Connection) -> int:
-        version = int(database.execute("PRAGMA user_version").fetchone()[0])
+        published = int(database.execute("PRAGMA user_version").fetchone()[0])
+        version = max(published, self._content_version(database))
         if version > LAST_VERSION:
             raise LobsterpotError(
                 f"{self.where} has user_version {version}; {LAST_VERSION} is the newest that is known here. Nothing was changed. "
                 "Use a version of Lobsterpot that knows this gateway."
             )
-        return version
+        return published
+
+    def _content_version(self, database: sqlite3.Connection) -> int:
+        """What newer content is marked with while older readers are still let in: `readStateSchemaContentVersion`."""
+        row = self._machine_state(database, "state.schema.contentVersion")
+        return int(row) if row and row.isdigit() else 0
+
+    def _machine_state(self, database: sqlite3.Connection, key: str) -> str | None:
+        """One value of the gateway's own notes; None when it has none, or keeps no notes."""
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'config_machine_state'").fetchone():
+            return None
+        row = database.execute("SELECT value_json FROM config_machine_state WHERE state_key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
 
     def _check_schema(self, database: sqlite3.Connection) -> None:
         self._version(database)
@@ -249,9 +262,7 @@ class SqliteStore:
 
     def _check_owner(self, database: sqlite3.Connection) -> None:
         """The row that names an external owner forbids writing, whatever it holds: `assertOpenClawStateWriteAllowed`."""
-        machine = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'config_machine_state'").fetchone()
-        row = machine and database.execute("SELECT 1 FROM config_machine_state WHERE state_key = 'gateway.supervision'").fetchone()
-        if row:
+        if self._machine_state(database, "gateway.supervision") is not None:
             raise LobsterpotError(
                 f"{self.where} is owned by an external manager (openclaw database ownership). Nothing was changed. "
                 "Change senders through that manager, or have it give up its claim."

@@ -86,6 +86,12 @@ def test_an_expired_code_is_another_error(run_module: RunModule, store: GatewayS
     assert store.pending("telegram") == ["42", "43"]
 
 
+def test_an_approved_sender_with_an_expired_request(run_module: RunModule, store: GatewayStore) -> None:
+    """Approved is approved: no change and no error."""
+    store.ask("telegram", {"7": "WWWW2222"}, minutes=61)
+    assert run_module("gateway_pairing", settle(store, sender="7", channel="telegram"))["changed"] is False
+
+
 def test_the_request_of_an_account_goes_to_its_list(run_module: RunModule, store: GatewayStore) -> None:
     """An account is not let into another one's conversations; where the gateway keeps none apart, there is one list."""
     store.ask("telegram", {"44": "VVVV2222"}, account="work")

@@ -170,6 +170,11 @@ DAMAGED: dict[str, tuple[str, Fault, str]] = {
     "no object": ("unscoped", files(ALLOWED, '["7"]'), f"{ALLOWED} is not of version 1"),
     "numbers": ("scoped", files(ALLOWED, '{"version": 1, "allowFrom": [7]}'), f"{ALLOWED} holds an entry that is no text"),
     "a newer database": ("sqlite", lambda g: g.sql("PRAGMA user_version = 19"), "has user_version 19; 18 is the newest that is known here"),
+    "newer content": (
+        "sqlite",
+        lambda g: g.insert("config_machine_state", ("state.schema.contentVersion", "19", 1)),
+        "has user_version 19; 18 is the newest that is known here",
+    ),
     "no database": ("sqlite", lambda g: g.database.write_text("certainly no database " * 500), "openclaw.sqlite: file is not a database"),
     "an empty database": ("sqlite", lambda g: g.database.write_bytes(b""), "openclaw.sqlite is empty: no gateway has set it up"),
     "a missing table": ("sqlite", lambda g: g.sql("DROP TABLE channel_pairing_allow_entries"), "is not as this gateway's versions make it"),
