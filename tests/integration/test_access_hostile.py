@@ -250,7 +250,7 @@ def test_a_race_is_lost_by_the_attacker(folder: Path, kind: str, raced: str) -> 
     with subprocess.Popen(command, user=ATTACKER, group=ATTACKER, extra_groups=[], stdout=subprocess.PIPE) as race:
         assert race.stdout
         race.stdout.readline()
-        results = [result for _ in range(10) for result in scene.run()]
+        results = [result for _ in range(5) for result in scene.run()]
         assert race.poll() is None
         race.kill()
     assert scene.canary() == before
