@@ -38,7 +38,7 @@ step() {
 # The distribution's tools for the container tests: nothing is installed that is there.
 distribution_tools() {
   local missing=() package
-  for package in podman runc mmdebstrap zstd nftables iproute2 openssh-client nmap; do
+  for package in podman runc mmdebstrap zstd nftables iproute2 openssh-client openssl nmap; do
     dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -59,7 +59,7 @@ if [ "$mode" != --fast ]; then
   else
     step "tools of the distribution" distribution_tools
     python3 tests/lab.py down # what an earlier run may have left, its addresses above all
-    step "archives from the real registry, both architectures" pytest tests/integration
+    step "archives from the real registry; senders on real gateways, under faults and attack" pytest tests/integration
     step "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
     step "Debian 13, upgraded (molecule upgrade)" molecule test --scenario-name upgrade
     step "unsafe input (molecule refuses)" molecule test --scenario-name refuses

@@ -75,9 +75,9 @@ class Host:
         return str(json.loads(text.removeprefix("RESULT ")))
 
 
-def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run site.yml on the host as an operator does."""
-    done = lab.site(NAME, *arguments)
+def playbook(*arguments: str, check: bool = True, name: str = "site.yml") -> subprocess.CompletedProcess[str]:
+    """Run site.yml, or another playbook, on the host as an operator does."""
+    done = lab.site(NAME, *arguments, playbook=name)
     if check:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     return done

@@ -59,6 +59,18 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
         {"gateway_channels": {"telegram": {"allowFrom": ["*"]}}},
         ['no allowFrom may hold "*"'],
     ),
+    "everybody approved": (
+        {"access_channels": {"telegram": {"accounts": {"default": {"allow": ["*"]}}}}},
+        ["access_channels.telegram.accounts.default.allow: '*' lets everybody in", "Nothing was changed"],
+    ),
+    "somebody nobody knows approved": (
+        {"access_channels": {"telegram": {"accounts": {"default": {"allow": ["eve"]}}}}},
+        ["there is nobody called 'eve' in access_people", "Nothing was changed"],
+    ),
+    "a path as a channel": (
+        {"access_channels": {"../telegram": {"accounts": {"default": {"allow": ["1"]}}}}},
+        ["'../telegram' is no channel", "Nothing was changed"],
+    ),
     "an owner that is no sender": (
         {"gateway_command_owners": ["somebody"]},
         ["gateway_command_owners must be CHANNEL:SENDER"],

@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory's words for who is approved, and the gateway's: people named once against senders of each channel, both ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .errors import LobsterpotError
+from .senders import account_name, channel_name, doubt, wanted_senders
+
+_CHANNELS = "access_channels"
+_PEOPLE = "access_people"
+
+# A word of letters alone is a person. Otherwise a name with a typing error would quietly become a sender.
+_NAME = re.compile(r"[^\W\d_]+")
+
+
+def _expect(value: object, kind: type | tuple[type, ...], where: str, form: str) -> Any:
+    if not isinstance(value, kind):
+        raise LobsterpotError(f"{where} must be {form}, not {value!r}.")
+    return value
+
+
+def _handles(people: Mapping[str, Any], name: str, channel: str, where: str) -> list[str]:
+    """Return a person's handles on a channel, one or a list of them in the inventory."""
+    if name not in people:
+        raise LobsterpotError(f"{where}: there is nobody called {name!r} in {_PEOPLE}. Add the person there, with a handle for {channel}.")
+    person = _expect(people[name], Mapping, f"{_PEOPLE}.{name}", "channels with a handle each, such as {telegram: '123456789'}")
+    handles = person.get(channel)
+    if not handles:
+        raise LobsterpotError(f"{where}: {_PEOPLE}.{name} has no handle for {channel}. Add it there or take {name} off this list.")
+    texts = handles if isinstance(handles, list) else [handles]
+    return [str(_expect(text, (str, int), f"{_PEOPLE}.{name}.{channel}", "a handle or a list of them")) for text in texts]
+
+
+def _senders(people: Mapping[str, Any], allow: Sequence[object], channel: str, where: str) -> list[str]:
+    named = [str(_expect(item, (str, int), where, "a list of people and senders")) for item in allow]
+    found: list[str] = []
+    for item in named:
+        person = item in people or _NAME.fullmatch(item)
+        handles = _handles(people, item, channel, where) if person else [item]
+        try:
+            found += wanted_senders(channel, handles)
+        except LobsterpotError as error:
+            raise LobsterpotError(f"{f'{_PEOPLE}.{item}.{channel}' if person else where}{str(error).removeprefix('entries')}") from error
+    return list(dict.fromkeys(found))
+
+
+def _accounts(channels: object) -> Iterator[tuple[str, str, object]]:
+    """Give each channel and account with its settings."""
+    form = "channels with accounts, such as {telegram: {accounts: {default: {allow: [ada]}}}}"
+    for channel, settings in _expect(channels, Mapping, _CHANNELS, form).items():
+        where = f"{_CHANNELS}.{channel}"
+        accounts = _expect(settings, Mapping, where, "{accounts: ...}").get("accounts")
+        if set(settings) != {"accounts"}:
+            raise LobsterpotError(f"{where} must hold accounts and nothing else, such as {{accounts: {{default: {{allow: [ada]}}}}}}.")
+        for account, inside in _expect(
+            accounts, Mapping, f"{where}.accounts", "accounts by name, such as {default: {allow: [ada]}}"
+        ).items():
+            yield str(channel), str(account), inside
+
+
+def resolve(channels: object, people: object) -> list[dict[str, Any]]:
+    """Return the allowlists that the inventory asks for, as channel, account and senders in the gateway's form.
+
+    Raises LobsterpotError with the path of the variable that is wrong, and how to put it right.
+    """
+    known: Mapping[str, Any] = _expect(people, Mapping, _PEOPLE, "people by name, such as {ada: {telegram: '123456789'}}")
+    lists = []
+    for channel, account, settings in _accounts(channels):
+        where = f"{_CHANNELS}.{channel}.accounts.{account}"
+        try:
+            names = channel_name(channel), account_name(account)
+        except LobsterpotError as error:
+            raise LobsterpotError(f"{where}: {error}") from error
+        if not isinstance(settings, Mapping) or set(settings) != {"allow"} or not isinstance(settings["allow"], list):
+            raise LobsterpotError(f"{where} must hold a list allow and nothing else, such as {{allow: [ada]}}.")
+        lists.append({"channel": names[0], "account": names[1], "entries": _senders(known, settings["allow"], names[0], f"{where}.allow")})
+    places = [(item["channel"], item["account"]) for item in lists]
+    if twice := next((place for place in places if places.count(place) > 1), None):
+        raise LobsterpotError(f"{_CHANNELS}: {twice[0]}/{twice[1]} is named twice, in two spellings. Put both lists into one.")
+    return lists
+
+
+def adopt(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return what a store holds as the two variables, and what was left out because nobody should adopt it.
+
+    `found` is `channels` of gateway_pairing_info. What comes back resolves to the same senders.
+    """
+    channels: dict[str, Any] = {}
+    people: dict[str, dict[str, str]] = {}
+    left_out = []
+    for channel, accounts in found.items():
+        for account, state in accounts.items():
+            allow = []
+            for entry in state["approved"]:
+                if wrong := doubt(channel, entry):
+                    left_out.append(f"{channel}/{account}: {entry!r} {wrong}")
+                    continue
+                sender = wanted_senders(channel, [entry])[0]
+                if _NAME.fullmatch(sender):
+                    people.setdefault(sender, {})[channel] = sender
+                allow.append(sender)
+            channels.setdefault(channel, {"accounts": {}})["accounts"][account] = {"allow": list(dict.fromkeys(allow))}
+    return {"access_people": people, "access_channels": channels, "left_out": left_out}
