@@ -9,13 +9,17 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible.module_utils.lobsterpot.qemu import Controller
 from ansible.module_utils.lobsterpot.qemu_machine import wait_for
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import RunModule
 
 DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 KEY = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ"
@@ -60,10 +64,9 @@ class Lab:
         fixed = {"name": "pot", "directory": str(self.directory), "owner": "/inventories/mine", "image": str(self.image)}
         return {**fixed, "memory": "1G", "user_data": USER_DATA, "runner": str(DOUBLES / "run_vm.py"), "timeout": 30, **changes}
 
-    def set(self, **words: str) -> None:
-        """Have the doubles behave otherwise; an underscore stands for the dot in a file's name."""
-        for name, text in words.items():
-            (self.double / name.replace("_", ".", 1).replace("qemu.img", "qemu-img").replace("-img_", "-img.")).write_text(text)
+    def set(self, name: str, words: str = "") -> None:
+        """Have a double behave otherwise."""
+        (self.double / name).write_text(words)
 
     def unset(self, name: str) -> None:
         (self.double / name).unlink()
@@ -97,3 +100,19 @@ class Lab:
         except (ProcessLookupError, ChildProcessError):
             pass
         pid.unlink()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    made = Lab(tmp_path, monkeypatch)
+    yield made
+    made.power_cut()
+
+
+@pytest.fixture
+def pot(run_module: RunModule, lab: Lab) -> Lab:
+    """A machine that the module made, and that runs."""
+    run_module("qemu_vm", lab.arguments())
+    for tool in ("qemu-img", "ssh", "qmp"):
+        lab.calls(tool)
+    return lab

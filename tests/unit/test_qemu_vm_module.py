@@ -7,38 +7,23 @@ from __future__ import annotations
 import io
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pycdlib import PyCdlib
 
-from tests.unit.qemu_lab import GIB, KEY, KEYS, USER_DATA, Lab
+from tests.unit.qemu_lab import GIB, KEY, KEYS, USER_DATA, Lab, lab, pot
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot
+
+__all__ = ["lab", "pot"]  # fixtures
 
 BEFORE_AND_AFTER = {
     "before": "",
     "after": '{\n  "state": "running",\n  "cpus": 2,\n  "memory": 1073741824,\n  "disk": 21474836480\n}\n',
 }
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    made = Lab(tmp_path, monkeypatch)
-    yield made
-    made.power_cut()
-
-
-@pytest.fixture
-def pot(run_module: RunModule, lab: Lab) -> Lab:
-    """A machine that the module made, and that runs."""
-    run_module("qemu_vm", lab.arguments())
-    for tool in ("qemu-img", "ssh", "qmp"):
-        lab.calls(tool)
-    return lab
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -191,7 +176,7 @@ def test_stops_and_starts(run_module: RunModule, pot: Lab) -> None:
 def test_a_deaf_machine_loses_its_plug(run_module: RunModule, pot: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A guest that ignores the power button does not keep its machine running."""
     monkeypatch.setattr("qemu_vm.SHUTDOWN", 0.0)
-    pot.set(qmp_deaf="")
+    pot.set("qmp.deaf")
     assert run_module("qemu_vm", pot.arguments(state="stopped"))["vm"]["state"] == "stopped"
     assert pot.calls("qmp") == ["system_powerdown", "quit"]
     assert "qmp.sock" not in pot.files()
@@ -340,7 +325,8 @@ def test_a_busy_port(run_module: RunModule, snapshot: Snapshot, lab: Lab) -> Non
         somebody.listen()
         port = somebody.getsockname()[1]
         assert refused(run_module, snapshot, lab, ssh_port=port) == (
-            f"vm_ssh_port: port {port} of this computer's loopback cannot be had ([Errno 98] Address already in use). Choose another, or 0 for any."
+            f"vm_ssh_port: port {port} of this computer's loopback cannot be had ([Errno 98] Address already in use). "
+            "Choose another, or 0 for any."
         )
 
 
@@ -363,7 +349,7 @@ def test_a_port_that_somebody_took_meanwhile(run_module: RunModule, pot: Lab) ->
 
 def test_a_half_made_machine_is_made_anew(run_module: RunModule, lab: Lab) -> None:
     """A run that was cut off while it made the disk: no trust in what it left, another identity for cloud-init."""
-    lab.set(qemu_img_error="disk.qcow2: No space left on device")
+    lab.set("qemu-img.error", "disk.qcow2: No space left on device")
     failed = run_module("qemu_vm", lab.arguments(), fails=True)
     assert failed["msg"] == "qemu-img create failed: qemu-img: disk.qcow2: No space left on device"
     half = lab.record()
@@ -386,7 +372,7 @@ CONSOLE = "\n".join([*(f"[    {number}.000000] line {number}" for number in rang
 
 def test_a_machine_that_never_answers(run_module: RunModule, lab: Lab) -> None:
     """Its console's last lines, without what a guest could do to the operator's terminal; the next run goes on waiting."""
-    lab.set(ssh_closed="")
+    lab.set("ssh.closed")
     failed = run_module("qemu_vm", lab.arguments(timeout=0), fails=True)
     assert failed["msg"] == (
         "The virtual machine pot runs, but nobody could log in within 0 s (vm_timeout). "
@@ -401,7 +387,7 @@ def test_a_machine_that_never_answers(run_module: RunModule, lab: Lab) -> None:
 
 def test_a_runner_that_dies_at_once(run_module: RunModule, lab: Lab) -> None:
     """qemu's own words reach the operator."""
-    lab.set(run_dies="qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory")
+    lab.set("run.dies", "qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory")
     assert run_module("qemu_vm", lab.arguments(), fails=True)["msg"] == (
         "The virtual machine did not start:\nqemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory"
     )
