@@ -61,7 +61,8 @@ def qemu_command(arch: str, *, accelerator: str, cpus: int, memory: int, firmwar
     `memory` in bytes. `{net}` and `{console}` stand for sockets that the runner fills in. Source: qemu(1) 7.2.
     """
     machine = {"x64": "q35,usb=off,vmport=off,smbus=off", "arm64": "virt"}[arch]
-    emulation = "tcg,thread=multi,tb-size=1024" if accelerator == "tcg" else accelerator
+    # One thread for all processors: with one each, a kernel that rewrites its own code (every Linux) was seen to panic, "Oops: int3".
+    emulation = "tcg,thread=single,tb-size=1024" if accelerator == "tcg" else accelerator
     command = [EMULATORS[arch], "-nodefaults", "-no-user-config", "-display", "none"]
     command += ["-machine", machine, "-accel", emulation, "-cpu", "max" if accelerator == "tcg" else "host"]
     command += ["-smp", str(cpus), "-m", str(memory // MIB), "-sandbox", SANDBOX]

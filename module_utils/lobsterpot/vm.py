@@ -43,7 +43,7 @@ def text(machine: dict[str, object] | None) -> str:
 
 def parse_size(option: str, value: str) -> int:
     """Bytes of a number with a unit, such as 4G, 512M or 1.5GiB: powers of 1024, as qemu and multipass read them."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:iB|B)?", value.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT]?)(?:iB|B)?", value.strip(), re.IGNORECASE)
     if not match:
         raise LobsterpotError(f"{option}: {value!r} is not a size. Write a number and a unit, such as 4G or 512M.")
     return int(float(match[1]) * UNITS[match[2].upper()])

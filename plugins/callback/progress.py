@@ -52,11 +52,15 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core has no type
         threading.Thread(target=self._beat, daemon=True).start()
 
     def _beat(self) -> None:
+        last, told = self.task, 0
         while True:
             time.sleep(1)
             task = self.task
+            if task is not last:
+                last, told = task, 0
             seconds = time.monotonic() - task[2] if task else 0
-            if task and seconds >= HEARTBEAT and int(seconds) % int(HEARTBEAT) == 0:
+            if seconds >= HEARTBEAT * (told + 1):
+                told = int(seconds // HEARTBEAT)
                 try:
                     said = self.report.read_text().strip()
                 except OSError:

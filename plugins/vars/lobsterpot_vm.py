@@ -18,8 +18,10 @@ options:
     type: str
 """
 
+import contextlib
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,10 @@ def folder() -> Path:
 
 def connection(record: dict[str, Any], home: Path) -> dict[str, Any]:
     """Return the connection's variables for the record of a machine."""
-    known = f"-o UserKnownHostsFile={home}/known_hosts -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias={record['name']}"
+    # Quoted twice: Ansible splits the arguments, and ssh splits a list of files.
+    known = shlex.join(
+        ["-o", f'UserKnownHostsFile="{home}/known_hosts"', "-o", "GlobalKnownHostsFile=/dev/null", "-o", f"HostKeyAlias={record['name']}"]
+    )
     return {
         "ansible_host": record.get("address", "127.0.0.1"),
         "ansible_port": record["port"],
@@ -52,10 +57,8 @@ class VarsModule(BaseVarsPlugin):  # type: ignore[misc]  # ansible-core has no t
         for entity in entities if isinstance(entities, list) else [entities]:
             if isinstance(entity, Host):
                 home = folder() / str(entity.vars.get("vm_name", entity.name))
-                try:
+                with contextlib.suppress(OSError, LookupError, TypeError, ValueError):  # no machine, or a record that says nothing
                     record = json.loads((home / "machine.json").read_text())
-                except (OSError, ValueError):
-                    continue
-                if record.get("owner") == path and record.get("port"):
-                    found |= connection(record, home)
+                    if record["owner"] == path:
+                        found |= connection(record, home)
         return found

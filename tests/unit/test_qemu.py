@@ -19,26 +19,26 @@ VMX, SVM, NEITHER = frozenset({"fpu", "vmx"}), frozenset({"fpu", "svm"}), frozen
 
 
 @pytest.mark.parametrize(
-    ("system", "arch", "flags", "kvm", "guest", "accelerator"),
+    ("computer", "guest", "accelerator"),
     [
-        ("Linux", "x64", VMX, True, "x64", "kvm"),
-        ("Linux", "x64", SVM, True, "x64", "kvm"),
-        ("Linux", "x64", NEITHER, True, "x64", "tcg"),
-        ("Linux", "x64", VMX, False, "x64", "tcg"),
-        ("Linux", "x64", VMX, True, "arm64", "tcg"),
-        ("Linux", "arm64", frozenset(), True, "arm64", "kvm"),
-        ("Linux", "arm64", frozenset(), False, "arm64", "tcg"),
-        ("Linux", "arm64", frozenset(), True, "x64", "tcg"),
-        ("Darwin", "arm64", frozenset(), False, "arm64", "hvf"),
-        ("Darwin", "arm64", frozenset(), False, "x64", "tcg"),
-        ("Darwin", "x64", frozenset(), False, "x64", "hvf"),
-        ("Darwin", "x64", frozenset(), False, "arm64", "tcg"),
-        ("FreeBSD", "x64", VMX, False, "x64", "tcg"),
+        (("Linux", "x64", VMX, True), "x64", "kvm"),
+        (("Linux", "x64", SVM, True), "x64", "kvm"),
+        (("Linux", "x64", NEITHER, True), "x64", "tcg"),
+        (("Linux", "x64", VMX, False), "x64", "tcg"),
+        (("Linux", "x64", VMX, True), "arm64", "tcg"),
+        (("Linux", "arm64", frozenset(), True), "arm64", "kvm"),
+        (("Linux", "arm64", frozenset(), False), "arm64", "tcg"),
+        (("Linux", "arm64", frozenset(), True), "x64", "tcg"),
+        (("Darwin", "arm64", frozenset(), False), "arm64", "hvf"),
+        (("Darwin", "arm64", frozenset(), False), "x64", "tcg"),
+        (("Darwin", "x64", frozenset(), False), "x64", "hvf"),
+        (("Darwin", "x64", frozenset(), False), "arm64", "tcg"),
+        (("FreeBSD", "x64", VMX, False), "x64", "tcg"),
     ],
 )
-def test_accelerator(system: str, arch: str, flags: frozenset[str], kvm: bool, guest: str, accelerator: str) -> None:
+def test_accelerator(computer: tuple[str, str, frozenset[str], bool], guest: str, accelerator: str) -> None:
     """A device /dev/kvm without a processor that can do it hangs the guest: emulation then, and for every other architecture."""
-    assert qemu.Controller(system, arch, flags, kvm).accelerator(guest) == accelerator
+    assert qemu.Controller(*computer).accelerator(guest) == accelerator
 
 
 def command(arch: str = "x64", accelerator: str = "tcg", network: str = "passt", firmware: str = "") -> list[str]:
@@ -47,7 +47,7 @@ def command(arch: str = "x64", accelerator: str = "tcg", network: str = "passt",
 
 X64_TCG = """
 qemu-system-x86_64 -nodefaults -no-user-config -display none
--machine q35,usb=off,vmport=off,smbus=off -accel tcg,thread=multi,tb-size=1024 -cpu max -smp 2 -m 4096
+-machine q35,usb=off,vmport=off,smbus=off -accel tcg,thread=single,tb-size=1024 -cpu max -smp 2 -m 4096
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -drive file=disk.qcow2,if=none,id=disk,format=qcow2,discard=unmap -device virtio-blk-pci,drive=disk
 -drive file=seed.iso,if=none,id=seed,format=raw,readonly=on -device virtio-blk-pci,drive=seed
@@ -274,7 +274,7 @@ def test_last_lines(tmp_path: Path, raw: bytes, shown: str) -> None:
 def test_no_console_reaches_the_terminal(raw: bytes) -> None:
     """Whatever its bytes, every character that comes out is one to be seen."""
     machine = Machine("/nonexistent")
-    machine.path = Fake(raw)  # type: ignore[assignment]
+    machine.path = Fake(raw)
     assert all(char.isprintable() or char == "\n" for char in machine.last_lines("console.log"))
 
 

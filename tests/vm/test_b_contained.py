@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 import subprocess
@@ -9,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from ansible.module_utils.lobsterpot.qemu import passt_command
 
 from tests import lab
@@ -27,6 +27,11 @@ def on_the_laptop(*command: str) -> list[str]:
     return ["ip", "netns", "exec", lab.LAPTOP, *command]
 
 
+def answers(address: str) -> bool:
+    probe = f"import socket; socket.create_connection(({address!r}, {LISTENER}), 1)"
+    return lab.quiet(*on_the_laptop("python3", "-c", probe))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def listeners() -> Iterator[None]:
     """The laptop and the neighbour listen on every address they have, the laptop on a second one, too; all accept when the laptop asks."""
@@ -36,8 +41,7 @@ def listeners() -> Iterator[None]:
     servers = [subprocess.Popen(["ip", "netns", "exec", name, "python3", "-c", SERVE], cwd="/var/empty" if Path("/var/empty").is_dir() else "/")
                for name in (lab.LAPTOP, lab.NEIGHBOUR)]
     for address in ("127.0.0.1", LAPTOP, SECOND_ADDRESS, PUBLIC):
-        probe = f"import socket; socket.create_connection(({address!r}, {LISTENER}), 1)"
-        wait_for(lambda probe=probe: lab.quiet(*on_the_laptop("python3", "-c", probe)), f"{address} listens", 20)
+        wait_for(functools.partial(answers, address), f"{address} listens", 20)
     yield
     for server in servers:
         server.kill()

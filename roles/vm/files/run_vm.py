@@ -53,6 +53,7 @@ CONSOLE_BYTES = 256 * 1024
 PREFIX = 4  # bytes of length before a frame
 LARGEST_FRAME = 128 * 1024
 READ = 256 * 1024
+GRACE = 100.0  # seconds for a shutdown; the unit that is offered waits 120
 STEADY = 60.0  # seconds after which a start of passt counts as a success, and the longest pause before another
 HOST_ADDRESSES_FRESH = 5.0  # seconds
 MOST_REMEMBERED = 65536  # destinations, for a guest that scans
@@ -232,6 +233,15 @@ def power_down() -> None:
         monitor.recv(65536)
 
 
+def stop(qemu: subprocess.Popen[bytes]) -> None:
+    """End the machine in order; one whose kernel has stopped does not see its power button, and is ended all the same."""
+    try:
+        power_down()
+        qemu.wait(GRACE)
+    except (OSError, subprocess.TimeoutExpired):
+        qemu.kill()
+
+
 def work(target: Callable[..., None], *arguments: object) -> None:
     """Do one job beside the others, until its sockets close."""
 
@@ -271,7 +281,7 @@ def serve(machine: dict[str, Any]) -> int:
         # No threads run yet, and the hook is one system call.
         qemu = subprocess.Popen(argv, pass_fds=inherited, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)  # noqa: PLW1509
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: work(power_down))
+        signal.signal(number, lambda *_: work(stop, qemu))
     work(keep_console, console, Path("console.log"))
     if machine["passt"]:
         wire = Wire(guest, Gate(machine["reach"]))
