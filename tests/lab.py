@@ -141,7 +141,13 @@ def door(name: str) -> list[str]:
     if not home.exists():
         return ["podman", "exec", "-i", f"lp-{name}"]
     port = json.loads((home / "machine.json").read_text())["port"]
-    options = [f"UserKnownHostsFile={home}/known_hosts", f"HostKeyAlias={name}", "IdentitiesOnly=yes", "LogLevel=ERROR", "ConnectTimeout=20"]
+    options = [
+        f"UserKnownHostsFile={home}/known_hosts",
+        f"HostKeyAlias={name}",
+        "IdentitiesOnly=yes",
+        "LogLevel=ERROR",
+        "ConnectTimeout=20",
+    ]
     options += ["ControlMaster=auto", f"ControlPath={STATE}/ssh-{name}", "ControlPersist=60"]
     ssh = ["ssh", "-F", "none", "-i", f"{home}/id_ed25519", "-p", str(port), *(part for option in options for part in ("-o", option))]
     return ["ip", "netns", "exec", LAPTOP, *ssh, "lobsterpot@127.0.0.1", "sudo"]

@@ -21,7 +21,9 @@ done | sort -u
 
 def test_kernel_settings_are_in_force(gateway: Host) -> None:
     """Hardening: what the role baseline writes is what the kernel of this machine has."""
-    names = "kernel.kptr_restrict kernel.dmesg_restrict kernel.yama.ptrace_scope net.ipv4.conf.all.rp_filter net.ipv4.conf.all.accept_redirects"
+    names = (
+        "kernel.kptr_restrict kernel.dmesg_restrict kernel.yama.ptrace_scope net.ipv4.conf.all.rp_filter net.ipv4.conf.all.accept_redirects"
+    )
     assert gateway.run(f"sysctl -n {names}").split() == ["2", "1", "1", "1", "0"]
 
 

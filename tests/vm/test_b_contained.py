@@ -38,8 +38,10 @@ def listeners() -> Iterator[None]:
     lab.quiet("ip", "-n", lab.LAPTOP, "address", "add", f"{SECOND_ADDRESS}/32", "dev", "lo")
     lab.quiet("ip", "-n", lab.NEIGHBOUR, "address", "add", f"{PUBLIC}/32", "dev", "lo")
     lab.quiet("ip", "-n", lab.LAPTOP, "route", "add", f"{PUBLIC}/32", "via", lab.address(250)[0])
-    servers = [subprocess.Popen(["ip", "netns", "exec", name, "python3", "-c", SERVE], cwd="/var/empty" if Path("/var/empty").is_dir() else "/")
-               for name in (lab.LAPTOP, lab.NEIGHBOUR)]
+    servers = [
+        subprocess.Popen(["ip", "netns", "exec", name, "python3", "-c", SERVE], cwd="/var/empty" if Path("/var/empty").is_dir() else "/")
+        for name in (lab.LAPTOP, lab.NEIGHBOUR)
+    ]
     for address in ("127.0.0.1", LAPTOP, SECOND_ADDRESS, PUBLIC):
         wait_for(functools.partial(answers, address), f"{address} listens", 20)
     yield
@@ -52,7 +54,9 @@ def listeners() -> Iterator[None]:
 def root(gateway: Host) -> Host:
     """Root in the guest, with a tool that makes frames by itself, and the guest's own firewall out of the way: root can switch it off."""
     source = (Path(__file__).parent / "packets.py").read_text()
-    gateway.run("cat >/root/packets.py <<'PYTHON'\n" + source + "\nPYTHON\nufw --force disable >/dev/null; ping -c1 -W1 10.0.2.2 >/dev/null || true")
+    gateway.run(
+        "cat >/root/packets.py <<'PYTHON'\n" + source + "\nPYTHON\nufw --force disable >/dev/null; ping -c1 -W1 10.0.2.2 >/dev/null || true"
+    )
     return gateway
 
 
@@ -70,7 +74,7 @@ def test_the_way_out_is_open(root: Host) -> None:
     assert knock(root, PUBLIC, LISTENER) == "open"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "10.0.2.2", LAPTOP, SECOND_ADDRESS, "0.0.0.0"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "10.0.2.2", LAPTOP, SECOND_ADDRESS, "0.0.0.0"])  # noqa: S104 - a destination
 def test_the_computer_is_out_of_reach(root: Host, address: str) -> None:
     """S13: loopback in any spelling, the router that stands for it, each of the computer's own addresses."""
     assert knock(root, address, LISTENER) == "silent"
