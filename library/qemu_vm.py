@@ -120,6 +120,7 @@ import platform
 import shutil
 import time
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import qemu, vm
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.qemu_machine import Machine, controller, free_port, link_or_copy, progress
+from ansible.module_utils.lobsterpot.qemu_machine import KEPT, Machine, controller, free_port, link_or_copy, progress
 from ansible.module_utils.lobsterpot.seed import write_seed
 
 ARGUMENT_SPEC = {
@@ -156,11 +157,10 @@ SHUTDOWN = 120.0  # seconds
 def check(params: dict[str, Any], machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
     """Refuse, before anything is changed, what cannot work."""
     vm.check_name(params["name"])
-    foreign = machine.foreign_files()
-    qemu.check_owner(params["name"], params["owner"], str(machine.path), record, foreign)
+    vm.check_owner("qemu", params["name"], params["owner"], str(machine.path), record=record, foreign=machine.foreign_files())
     if params["state"] == "absent":
-        if foreign and not params["golden"]:
-            raise LobsterpotError(f"{machine.path} holds {', '.join(foreign[:3])}, which is not the machine's. Put it elsewhere first.")
+        if not params["golden"]:
+            machine.check_removable()
         return
     system = platform.system()
     qemu.check_network(system, params["network"])
@@ -220,10 +220,10 @@ def start(params: dict[str, Any], machine: Machine, record: dict[str, Any], want
     machine.start()
 
 
-def remove(machine: Machine, record: dict[str, Any], keep_golden: bool) -> None:
-    machine.stop(0 if keep_golden else SHUTDOWN)
-    machine.remove(keep_golden=keep_golden)
-    if keep_golden:
+def remove(machine: Machine, record: dict[str, Any], kept: Collection[str]) -> None:
+    machine.stop(0 if kept else SHUTDOWN)
+    machine.remove(kept)
+    if kept:
         machine.write({key: record[key] for key in ("format", "provider", "name", "owner")} | {"made": False})
 
 
@@ -237,15 +237,15 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     made = bool(record.get("made"))
     found = vm.Size(*(record[key] for key in ("cpus", "memory", "disk"))) if made else None
     plan = vm.plan(params["state"], found, "running" if running else "stopped", wanted)
-    keep_golden = params["golden"] and bool(record)
-    leftovers = params["state"] == "absent" and bool(machine.parts(keep_golden=keep_golden))
+    kept = KEPT if params["golden"] and record else ()
+    leftovers = params["state"] == "absent" and bool(machine.parts(kept))
     result: dict[str, Any] = {"changed": plan.changed or leftovers, "diff": plan.diff(), "vm": {}, "seconds": 0.0}
     began = time.monotonic()
     if module.check_mode:
         return result
     if params["state"] == "absent":
         if result["changed"]:
-            remove(machine, record, keep_golden)
+            remove(machine, record, kept)
         return result
     if running and plan.changed:
         machine.stop(SHUTDOWN)

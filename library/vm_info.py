@@ -35,31 +35,26 @@ vm:
   type: dict
 """
 
-import json
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
+from ansible.module_utils.lobsterpot.multipass import Multipass
 from ansible.module_utils.lobsterpot.qemu_machine import Machine
 
 ARGUMENT_SPEC = {"directory": {"type": "path", "required": True}}
 
 SHOWN = ("name", "provider", "cpus", "memory", "disk", "port")
-PLACES = ["/snap/bin", "/usr/local/bin"]  # of multipass; a login without a terminal often lacks the first in its PATH
 BLOCK = 512  # bytes of st_blocks, stat(2)
 
 
 def multipass_state(module: AnsibleModule, name: str) -> str:
-    """Format: `multipass info --format json`, https://documentation.ubuntu.com/multipass/latest/reference/command-line-interface/info/"""
-    binary = module.get_bin_path("multipass", opt_dirs=PLACES)
-    if not binary:
-        return "unknown"
-    code, out, _err = module.run_command([binary, "info", name, "--format", "json"], environ_update={"LC_ALL": "C"})
     try:
-        return str(json.loads(out)["info"][name]["state"]).lower() if not code else "missing"
-    except (ValueError, KeyError, TypeError):
+        found = Multipass(module, name).find()
+    except LobsterpotError:
         return "unknown"
+    return found.state.lower() if found else "missing"
 
 
 def read(module: AnsibleModule) -> dict[str, Any]:

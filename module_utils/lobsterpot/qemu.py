@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
@@ -146,19 +146,6 @@ def firmware(arch: str, exists: Callable[[str], bool]) -> str:
     if FIRMWARE[arch] and not found:
         raise LobsterpotError(f"The firmware of {arch} machines was not found. On Debian and Ubuntu: apt install qemu-efi-aarch64")
     return found
-
-
-def check_owner(name: str, owner: str, path: str, record: Mapping[str, object], foreign: Sequence[str]) -> None:
-    """Refuse a name that another machine has, or a folder that is not a machine's. `foreign`: files in it that no machine has."""
-    if record.get("provider", "qemu") != "qemu":
-        whose = f"belongs to a machine of {record['provider']}"
-    elif record.get("owner", owner) != owner:
-        whose = f"belongs to the inventory {record['owner']}"
-    elif foreign and not record:
-        whose = f"is taken: {path} holds {', '.join(foreign[:3])}"
-    else:
-        return
-    raise LobsterpotError(f"The name {name} {whose}. Set vm_name to another one.")
 
 
 def check_reach(reach: Iterable[str]) -> None:

@@ -19,18 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.host import MACHINES
-from ansible.module_utils.lobsterpot.qemu import Controller
+from .errors import LobsterpotError
+from .host import MACHINES
+from .qemu import Controller
+from .vm_folder import KEYS, RECORD, VmFolder
 
-RECORD = "machine.json"
-
-# All that a machine's directory may hold; a directory with anything else is not ours.
-PARTS = (
-    *("disk.qcow2", "seed.iso", "console.log", "run.log", "lock", "qmp.sock", "run_vm.py", "start.service"),
-    *("host_key", "host_key.pub", "id_ed25519", "id_ed25519.pub", "known_hosts"),
-)
-KEPT = ("base.qcow2", "golden.qcow2", "golden.new")
+# What a machine's folder may hold beside its record and keys, and what a rebuild keeps of it.
+PARTS = ("disk.qcow2", "seed.iso", "console.log", "run.log", "lock", "qmp.sock", "run_vm.py", "start.service")
+GOLDEN = ("base.qcow2", "golden.qcow2", "golden.new")
+KEPT = (*GOLDEN, f"{RECORD}.new", RECORD, "")
 
 CONSOLE_LINES = 15
 
@@ -81,32 +78,10 @@ def progress(line: str) -> None:
         Path(target).write_text(line[:120] + "\n")
 
 
-class Machine:
-    """A machine by its directory. The record says what it is; the lock, held by its runner, whether it runs."""
+class Machine(VmFolder):
+    """A machine by its folder. The record says what it is; the lock, held by its runner, whether it runs."""
 
-    def __init__(self, directory: str) -> None:
-        self.path = Path(directory)
-
-    def record(self) -> dict[str, Any]:
-        """Read the record; empty when there is none."""
-        try:
-            return dict(json.loads((self.path / RECORD).read_text()))
-        except FileNotFoundError:
-            return {}
-        except (ValueError, TypeError) as error:
-            raise LobsterpotError(
-                f"{self.path / RECORD} is damaged ({error}). Remove {self.path}; the next run makes the machine anew."
-            ) from error
-
-    def write(self, record: dict[str, Any]) -> None:
-        new = self.path / f"{RECORD}.new"
-        new.write_text(json.dumps(record, indent=2) + "\n")
-        new.replace(self.path / RECORD)
-
-    def foreign_files(self) -> list[str]:
-        """What lies in the directory and is not ours."""
-        known = {RECORD, f"{RECORD}.new", *PARTS, *KEPT}
-        return sorted(entry.name for entry in self.path.iterdir() if entry.name not in known) if self.path.is_dir() else []
+    files = (*PARTS, *KEYS, *GOLDEN)
 
     def running(self) -> bool:
         """Whether a runner holds the lock."""
@@ -181,18 +156,6 @@ class Machine:
                 f"The virtual machine in {self.path} does not end. Kill its process (run_vm.py {self.path}) and run again."
             )
         (self.path / "qmp.sock").unlink(missing_ok=True)
-
-    def parts(self, *, keep_golden: bool) -> list[Path]:
-        """All that is ours and there. Record and folder come last, so that a removal that is cut short can be finished."""
-        names = PARTS if keep_golden else (*PARTS, *KEPT, f"{RECORD}.new", RECORD, "")
-        return [self.path / name for name in names if os.path.lexists(self.path / name)]
-
-    def remove(self, *, keep_golden: bool = False) -> None:
-        for part in self.parts(keep_golden=keep_golden):
-            if part == self.path:
-                part.rmdir()
-            else:
-                part.unlink(missing_ok=True)
 
     def last_lines(self, name: str) -> str:
         """The last lines of a log, without what a terminal would act on."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
@@ -43,7 +44,7 @@ def text(machine: dict[str, object] | None) -> str:
 
 def parse_size(option: str, value: str) -> int:
     """Bytes of a number with a unit, such as 4G, 512M or 1.5GiB: powers of 1024, as qemu and multipass read them."""
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT]?)(?:iB|B)?", value.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"(\d{1,16}(?:\.\d{1,9})?)\s*([KMGT]?)(?:iB|B)?", value.strip(), re.IGNORECASE)
     if not match:
         raise LobsterpotError(f"{option}: {value!r} is not a size. Write a number and a unit, such as 4G or 512M.")
     return int(float(match[1]) * UNITS[match[2].upper()])
@@ -53,6 +54,21 @@ def check_name(name: str) -> None:
     """A name that is a file's, a host's and multipass's: letters, digits and hyphens, a letter first, 63 at most."""
     if not re.fullmatch(r"[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", name):
         raise LobsterpotError(f"name: {name!r} cannot name a virtual machine. Use letters, digits and hyphens, a letter first, 63 at most.")
+
+
+def check_owner(provider: str, name: str, owner: str, path: str, *, record: Mapping[str, object], foreign: Sequence[str]) -> None:
+    """Refuse a name that another machine has, or a folder that is not a machine's. `foreign`: files in it that no machine has."""
+    if record.get("provider", provider) != provider:
+        whose = f"belongs to a machine of {record['provider']}"
+    elif record.get("owner", owner) != owner:
+        whose = f"belongs to the inventory {record['owner']}"
+    elif record.get("name", name) != name:
+        whose = f"is taken: {path} belongs to the machine {record['name']}"
+    elif foreign and not record:
+        whose = f"is taken: {path} holds {', '.join(foreign[:3])}"
+    else:
+        return
+    raise LobsterpotError(f"The name {name} {whose}. Set vm_name to another one.")
 
 
 def plan(state: str, found: Size | None, found_state: str, wanted: Size) -> Plan:

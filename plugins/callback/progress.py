@@ -59,13 +59,14 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core has no type
             if task is not last:
                 last, told = task, 0
             seconds = time.monotonic() - task[2] if task else 0
-            if seconds >= HEARTBEAT * (told + 1):
+            if task and seconds >= HEARTBEAT * (told + 1):
                 told = int(seconds // HEARTBEAT)
                 try:
                     said = self.report.read_text().strip()
                 except OSError:
                     return
-                self._display.display(f"  ... {clock(seconds)} {said}".rstrip())
+                # The step's name again: Ansible shows its heading with the first result.
+                self._display.display(f"  ... {clock(seconds)} {task[1].rpartition(' : ')[2]}" + (f": {said}" if said else ""))
 
     def _switch(self, task: Any) -> None:
         """One task ends where the next begins."""

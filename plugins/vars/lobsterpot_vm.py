@@ -12,9 +12,9 @@ description:
   - The records lie in the folder that C(LOBSTERPOT_VMS) names, else in C(~/.local/share/lobsterpot/vms).
 options:
   stage:
-    default: task
+    default: all
     choices: [task, inventory, all]
-    description: When the records are read. At each task, because the first tasks of a run make the machine.
+    description: When the records are read. All, because the first tasks of a run make the machine, and C(ansible-inventory) shall show it.
     type: str
 """
 

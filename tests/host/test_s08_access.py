@@ -101,7 +101,11 @@ def test_a_stranger_is_let_in_and_sent_away_by_playbook(telegram: Telegram) -> N
     assert "changed=0" in again
     only = playbook("--extra-vars", '{"access_authoritative": true}', name="playbooks/access.yml").stdout
     assert "changed=1" in only
-    assert "access not configured" in telegram.says(777, "and again")
+    challenge = telegram.says(777, "and again")
+    assert "access not configured" in challenge
+    code = CODE.search(challenge)
+    assert code
+    assert "Dismissed: 777 on telegram/default." in playbook("--extra-vars", f"dismiss={code[0]}", name="playbooks/pairing.yml").stdout
     assert host.run(f"systemctl show -p MainPID --value {UNIT}") == process
     assert json.loads(host.run(f"cat {CONFIG}"))["commands"]["ownerAllowFrom"] == ["nobody:nobody"]
 

@@ -7,19 +7,25 @@ multipass itself was never run here. What the double imitates, and from which so
 
 from __future__ import annotations
 
-import importlib
+import io
+import itertools
 import json
 import os
+import runpy
 import shutil
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import multipass
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot
 
 DOUBLE = Path(__file__).resolve().parents[1] / "doubles/multipass"
+double = runpy.run_path(str(DOUBLE))["main"]
 KEY = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ"
 USER_DATA = f"#cloud-config\nssh_keys:\n  ed25519_private: |\n    {KEY}\n"
 
@@ -31,6 +37,9 @@ VM |= {"cpus": 2, "memory": 4294967296, "disk": 21474836480}
 
 LAUNCH = "launch 24.04 --name pot --cpus=2 --memory=4294967296 --disk=21474836480 --timeout=600 --cloud-init -"
 READS = ("info", "get")
+RUN_COMMAND = AnsibleModule.run_command
+
+RECORD = {"format": 1, "provider": "multipass", "name": "pot", "owner": "/inventories/mine", "user": "lobsterpot"}
 
 
 class Lab:
@@ -41,6 +50,7 @@ class Lab:
         self.directory = folder / "vms/pot"
         self.tools = folder / "bin"
         self.temporary = folder / "tmp"
+        self.own_process = False
         for path in (self.double, self.tools, self.temporary):
             path.mkdir()
         (self.tools / "multipass").symlink_to(DOUBLE)
@@ -49,7 +59,21 @@ class Lab:
         (self.tools / "python3").symlink_to(python)
 
     def arguments(self, **changes: Any) -> dict[str, Any]:
-        return {"name": "pot", "directory": str(self.directory), "user_data": USER_DATA, **changes}
+        return {"name": "pot", "directory": str(self.directory), "owner": "/inventories/mine", "user_data": USER_DATA, **changes}
+
+    def run_command(self, module: AnsibleModule, argv: list[str], **options: Any) -> tuple[int, str, str]:
+        """Run the double inside the test, as AnsibleModule.run_command would run it: starting a thousand of it takes a minute."""
+        if self.own_process or Path(argv[0]).resolve() != DOUBLE:
+            done: tuple[int, str, str] = RUN_COMMAND(module, argv, **options)
+            return done
+        code, out, err = 0, io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr("sys.stdin", io.StringIO(f"{options['data']}\n" if options["data"] else ""))
+            try:
+                double(argv[1:])
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return code, out.getvalue(), err.getvalue()
 
     def state(self) -> dict[str, Any]:
         file = self.double / "state.json"
@@ -86,14 +110,14 @@ class Lab:
         calls.write_text("")
         return [line for line in lines if not line.startswith(READS)]
 
-    def record(self) -> object:
+    def record(self) -> Any:
         record = self.directory / "machine.json"
         return json.loads(record.read_text()) if record.exists() else None
 
     def cut_off(self) -> None:
         """The record of a machine whose making was cut off."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "machine.json").write_text('{"provider": "multipass", "name": "pot", "image_hash": null}')
+        (self.directory / "machine.json").write_text(json.dumps(RECORD | {"image_hash": None}))
 
 
 @pytest.fixture
@@ -102,7 +126,12 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setenv("MULTIPASS_DOUBLE", str(made.double))
     monkeypatch.setenv("PATH", str(made.tools))
     monkeypatch.setenv("TMPDIR", str(made.temporary))
-    monkeypatch.setattr(importlib.import_module("multipass_vm"), "PLACES", [])
+    monkeypatch.setattr(multipass, "PLACES", [])
+
+    def run_command(module: AnsibleModule, argv: list[str], **options: Any) -> tuple[int, str, str]:
+        return made.run_command(module, argv, **options)
+
+    monkeypatch.setattr(AnsibleModule, "run_command", run_command)
     return made
 
 
@@ -116,11 +145,24 @@ def pot(run_module: RunModule, lab: Lab) -> Lab:
 
 def test_makes_a_machine(run_module: RunModule, lab: Lab) -> None:
     """One launch with the sizes and the cloud-init text, a record that says whose it is, and the way to log in."""
+    lab.own_process = True
     result = run_module("multipass_vm", lab.arguments())
     assert (result["changed"], result["vm"]) == (True, VM)
     assert lab.calls() == [LAUNCH]
     assert lab.instance()["user_data"].strip() == USER_DATA.strip()
-    assert lab.record() == {"provider": "multipass", "name": "pot", "image_hash": "dced94c031cc"}
+    assert lab.record() == {
+        "format": 1,
+        "provider": "multipass",
+        "name": "pot",
+        "owner": "/inventories/mine",
+        "user": "lobsterpot",
+        "image_hash": "dced94c031cc",
+        "cpus": 2,
+        "memory": 4294967296,
+        "disk": 21474836480,
+        "address": "10.97.0.76",
+        "port": 22,
+    }
     assert oct((lab.directory / "machine.json").stat().st_mode) == "0o100600"
     assert oct(lab.directory.stat().st_mode) == "0o40700"
 
@@ -128,6 +170,7 @@ def test_makes_a_machine(run_module: RunModule, lab: Lab) -> None:
 def test_every_option_reaches_multipass(run_module: RunModule, lab: Lab) -> None:
     """What the operator sets is what multipass is asked for; without cloud-init text nothing is said of it."""
     options: dict[str, Any] = {"cpus": 3, "memory": "1.5G", "disk": "1T", "image": "26.04", "timeout": 9, "user_data": ""}
+    lab.own_process = True
     result = run_module("multipass_vm", lab.arguments(**options))
     assert lab.calls() == ["launch 26.04 --name pot --cpus=3 --memory=1610612736 --disk=1099511627776 --timeout=9"]
     assert result["vm"] == VM | {"cpus": 3, "memory": 1610612736, "disk": 1099511627776}
@@ -279,11 +322,42 @@ def test_absent_leaves_nothing(run_module: RunModule, pot: Lab) -> None:
     assert run_module("multipass_vm", pot.arguments(state="absent"))["changed"] is False
 
 
-def test_absent_spares_what_is_not_ours(run_module: RunModule, pot: Lab) -> None:
-    """A file that somebody laid into the directory is not removed with the machine."""
+@pytest.mark.parametrize("check", [False, True])
+def test_a_file_of_somebody_keeps_a_machine(run_module: RunModule, pot: Lab, check: bool) -> None:
+    """A removal that cannot be finished is not begun."""
     (pot.directory / "notes.txt").write_text("mine")
+    result = run_module("multipass_vm", pot.arguments(state="absent"), check=check, fails=True)
+    assert result["msg"] == f"{pot.directory} holds notes.txt, which is not the machine's. Put it elsewhere first."
+    assert (pot.calls(), list(pot.state()["instances"])) == ([], ["pot"])
+
+
+def test_removes_what_was_only_begun(run_module: RunModule, lab: Lab) -> None:
+    """Keys of a machine that never came to be are not left behind either."""
+    lab.directory.mkdir(parents=True)
+    (lab.directory / "host_key").write_text("key")
+    assert run_module("multipass_vm", lab.arguments(state="absent"), check=True)["changed"] is True
+    assert run_module("multipass_vm", lab.arguments(state="absent"))["changed"] is True
+    assert not lab.directory.exists()
+
+
+def test_another_address_is_told_and_is_no_change(run_module: RunModule, pot: Lab, snapshot: Snapshot) -> None:
+    """multipass gives addresses anew; the inventory must follow, and a second run must not look like a change of the machine."""
+    whole = pot.record()
+    pot.instance(ipv4="10.97.0.99")
+    before = snapshot(pot.directory)
+    assert run_module("multipass_vm", pot.arguments(), check=True)["vm"]["address"] == "10.97.0.99"
+    assert snapshot(pot.directory) == before
+    assert run_module("multipass_vm", pot.arguments())["changed"] is False
+    assert pot.record() == whole | {"address": "10.97.0.99"}
+
+
+def test_the_user_is_the_one_that_cloud_init_made(run_module: RunModule, pot: Lab) -> None:
+    """Another vm_user later does not exist in the machine: nobody could log in any more."""
+    run_module("multipass_vm", pot.arguments(user="somebody"))
+    assert pot.record()["user"] == "lobsterpot"
     run_module("multipass_vm", pot.arguments(state="absent"))
-    assert [path.name for path in pot.directory.iterdir()] == ["notes.txt"]
+    run_module("multipass_vm", pot.arguments(user="somebody"))
+    assert pot.record()["user"] == "somebody"
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -341,31 +415,47 @@ def test_a_machine_purged_by_hand_is_made_anew(run_module: RunModule, pot: Lab) 
 def test_the_record_is_there_before_the_machine(run_module: RunModule, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut off in the middle of a launch, the machine would look foreign for ever."""
     seen: list[object] = []
-    multipass_class = importlib.import_module("multipass_vm").Multipass
-    call = multipass_class.call
+    call = multipass.Multipass.call
 
-    def cut_off(multipass: object, *arguments: str, data: str | None = None) -> str:
+    def cut_off(client: object, *arguments: str, data: str | None = None) -> str:
         if arguments[0] == "launch":
             seen.append(lab.record())
             raise OSError("cut off")
-        answer: str = call(multipass, *arguments, data=data)
+        answer: str = call(client, *arguments, data=data)
         return answer
 
-    monkeypatch.setattr(multipass_class, "call", cut_off)
+    monkeypatch.setattr(multipass.Multipass, "call", cut_off)
     run_module("multipass_vm", lab.arguments(), fails=True)
-    assert seen == [lab.record()] == [{"provider": "multipass", "name": "pot", "image_hash": None}]
+    assert seen == [lab.record()] == [RECORD | {"image_hash": None}]
 
 
 @pytest.mark.parametrize(
-    "record", ['{"provider": "qemu", "name": "pot"}', '{"provider": "multipass", "name": "kettle", "image_hash": null}']
+    ("record", "whose"),
+    [
+        ({"provider": "qemu"}, "belongs to a machine of qemu"),
+        ({"owner": "/inventories/theirs"}, "belongs to the inventory /inventories/theirs"),
+        ({"name": "kettle"}, "is taken: {directory} belongs to the machine kettle"),
+    ],
 )
-def test_the_record_of_another_machine_is_refused(run_module: RunModule, lab: Lab, record: str) -> None:
-    """Two machines in one directory would remove each other's keys."""
-    lab.cut_off()
-    (lab.directory / "machine.json").write_text(record)
-    result = run_module("multipass_vm", lab.arguments(state="absent"), fails=True)
-    assert result["msg"] == f"{lab.directory}/machine.json is the record of another machine. Give each machine a directory of its own."
-    assert ((lab.directory / "machine.json").read_text(), lab.calls()) == (record, [])
+def test_the_record_of_another_machine_is_refused(
+    run_module: RunModule, pot: Lab, snapshot: Snapshot, record: dict[str, str], whose: str
+) -> None:
+    """A machine of another inventory, of another provider, or of another name is neither taken over, stopped nor removed."""
+    (pot.directory / "machine.json").write_text(json.dumps(pot.record() | record))
+    before = snapshot(pot.directory), pot.state()
+    for state, check in itertools.product(["running", "stopped", "absent"], [True, False]):
+        result = run_module("multipass_vm", pot.arguments(state=state), check=check, fails=True)
+        assert result["msg"] == f"The name pot {whose.format(directory=pot.directory)}. Set vm_name to another one."
+    assert (snapshot(pot.directory), pot.state(), pot.calls()) == (*before, [])
+
+
+def test_a_foreign_folder_is_left_alone(run_module: RunModule, lab: Lab) -> None:
+    """A name that is taken by a folder of somebody's."""
+    lab.directory.mkdir(parents=True)
+    (lab.directory / "thesis.odt").write_text("precious")
+    result = run_module("multipass_vm", lab.arguments(), fails=True)
+    assert result["msg"] == f"The name pot is taken: {lab.directory} holds thesis.odt. Set vm_name to another one."
+    assert [path.name for path in lab.directory.iterdir()] == ["thesis.odt"]
 
 
 @pytest.mark.parametrize("record", ["", "{", "[1]", "3"])
@@ -591,10 +681,10 @@ def test_an_answer_of_another_shape_ends_in_words(run_module: RunModule, pot: La
         ({"name": "a.b"}, "name: 'a.b' cannot name a virtual machine."),
         ({"name": "--all"}, "name: '--all' cannot name a virtual machine."),
         ({"image": "--mount=/:/mnt"}, "image: '--mount=/:/mnt' is no image; multipass would read an option."),
-        ({"cpus": 0}, "cpus: 0 is too little; multipass asks for 1 or more."),
-        ({"memory": "511M"}, "memory: 511M is too little; multipass asks for 512M or more."),
-        ({"disk": "1023M"}, "disk: 1023M is too little; multipass asks for 1024M or more."),
-        ({"disk": "big"}, "disk: 'big' is not a size."),
+        ({"cpus": 0}, "vm_cpus: 0 is too little; multipass asks for 1 or more."),
+        ({"memory": "511M"}, "vm_memory: 511M is too little; multipass asks for 512M or more."),
+        ({"disk": "1023M"}, "vm_disk: 1023M is too little; multipass asks for 1024M or more."),
+        ({"disk": "big"}, "vm_disk: 'big' is not a size."),
     ],
 )
 @pytest.mark.parametrize("check", [False, True])
@@ -606,6 +696,7 @@ def test_what_cannot_be_meant_is_refused(run_module: RunModule, lab: Lab, option
 
 def test_user_data_is_nowhere_but_in_multipass(run_module: RunModule, lab: Lab) -> None:
     """It holds the machine's host key: whoever reads it can pass for the machine."""
+    lab.own_process = True
     result = run_module("multipass_vm", lab.arguments(), diff=True)
     assert KEY not in json.dumps(result)
     assert result["invocation"]["module_args"]["user_data"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"

@@ -222,7 +222,7 @@ def test_heartbeat(told: Told) -> None:
     with pytest.raises(EOFError):
         callback._beat()
     assert [line[:9] for line in lines] == ["  ... 0:1", "  ... 0:3", "  ... 0:4"]
-    assert {line[11:] for line in lines} == {"copying the golden image"}
+    assert {line[11:] for line in lines} == {"VM | Have it running: copying the golden image"}
 
 
 def test_no_heartbeat_between_steps(told: Told) -> None:
@@ -245,7 +245,7 @@ def test_a_step_does_not_inherit_a_report(told: Told) -> None:
     callback._switch(task("Two"))
     with pytest.raises(EOFError):
         callback._beat()
-    assert lines == ["  ... 0:15", "  ... 0:30", "  ... 0:45"]
+    assert lines == ["  ... 0:15 Two", "  ... 0:30 Two", "  ... 0:45 Two"]
 
 
 def test_time_table(told: Told, tmp_path: Path) -> None:

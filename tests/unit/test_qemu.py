@@ -189,29 +189,6 @@ def test_firmware() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "record",
-    [{}, {"owner": "/mine"}, {"provider": "qemu", "owner": "/mine"}, {"provider": "qemu", "owner": "/mine", "made": False}],
-)
-def test_a_name_that_is_ours(record: dict[str, object]) -> None:
-    """A machine of this inventory, half made or whole, and a folder with nothing foreign in it."""
-    qemu.check_owner("pot", "/mine", "/vms/pot", record, [])
-
-
-@pytest.mark.parametrize(
-    ("record", "foreign", "whose"),
-    [
-        ({"owner": "/theirs"}, [], "belongs to the inventory /theirs"),
-        ({"provider": "multipass"}, [], "belongs to a machine of multipass"),
-        ({}, ["a", "b", "c", "d"], "is taken: /vms/pot holds a, b, c"),
-    ],
-)
-def test_a_name_that_is_not(record: dict[str, object], foreign: list[str], whose: str) -> None:
-    """Neither taken over nor removed."""
-    said = refusal(lambda: qemu.check_owner("pot", "/mine", "/vms/pot", record, foreign))
-    assert said == f"The name pot {whose}. Set vm_name to another one."
-
-
 @pytest.mark.parametrize("net", ["", "model.lan", "fd00::/8", "10.0.0.0/33", "10.0.0.1/8", "10.0.0", "*"])
 def test_reach(net: str) -> None:
     """What the gate cannot read would leave the machine without network, and nobody would know why."""

@@ -251,7 +251,7 @@ def test_a_machine_of_another_inventory_is_left_alone(run_module: RunModule, sna
 @pytest.mark.parametrize("state", ["running", "stopped", "absent"])
 def test_a_machine_of_multipass_is_left_alone(run_module: RunModule, snapshot: Snapshot, lab: Lab, state: str) -> None:
     """Whoever changes vm_provider would lose the record of the other machine, and with it the machine."""
-    lab.write(provider="multipass", name="pot", image_hash="dced94c031cc")
+    lab.write(format=1, provider="multipass", name="pot", owner="/inventories/mine", user="lobsterpot", image_hash="dced94c031cc", port=22)
     assert refused(run_module, snapshot, lab, state=state) == "The name pot belongs to a machine of multipass. Set vm_name to another one."
 
 
@@ -269,7 +269,7 @@ def test_a_damaged_record(run_module: RunModule, snapshot: Snapshot, lab: Lab, s
     (lab.directory / "machine.json").write_text('{"made": tr')
     said = refused(run_module, snapshot, lab, state=state)
     assert said.startswith(f"{lab.directory}/machine.json is damaged (")
-    assert said.endswith(f"). Remove {lab.directory}; the next run makes the machine anew.")
+    assert said.endswith(f"). Remove {lab.directory}; the next run makes the machine anew, or says what is in the way.")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.vm import Plan, Size, check_name, parse_size, plan, text
+from ansible.module_utils.lobsterpot.vm import Plan, Size, check_name, check_owner, parse_size, plan, text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,7 +44,7 @@ def test_parse_size(written: str, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["", "G", "-4G", "4,5G", "4P", "4Gb/s", ".5G", "4.G", "0x10", "1e3", "4 5G", "4G\n4G", "inf", "{{ x }}"]
+    "written", ["", "G", "-4G", "4,5G", "4P", "4Gb/s", ".5G", "4.G", "0x10", "1e3", "4 5G", "4G\n4G", "inf", "{{ x }}", "9" * 400]
 )
 def test_what_is_no_size_is_refused(written: str) -> None:
     """The message names the option, repeats the value and shows a right one."""
@@ -102,6 +102,31 @@ def test_an_accepted_name_is_harmless(name: str) -> None:
     assert name[0].isalpha()
     assert name[-1] != "-"
     assert len(name) <= 63
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{}, {"owner": "/mine"}, {"provider": "qemu", "owner": "/mine", "name": "pot"}, {"provider": "qemu", "owner": "/mine", "made": False}],
+)
+def test_a_name_that_is_ours(record: dict[str, object]) -> None:
+    """A machine of this inventory, half made or whole, and a folder with nothing foreign in it."""
+    check_owner("qemu", "pot", "/mine", "/vms/pot", record=record, foreign=[])
+
+
+@pytest.mark.parametrize(
+    ("record", "foreign", "whose"),
+    [
+        ({"owner": "/theirs"}, [], "belongs to the inventory /theirs"),
+        ({"provider": "multipass"}, [], "belongs to a machine of multipass"),
+        ({"name": "kettle"}, [], "is taken: /vms/pot belongs to the machine kettle"),
+        ({}, ["a", "b", "c", "d"], "is taken: /vms/pot holds a, b, c"),
+    ],
+)
+def test_a_name_that_is_not(record: dict[str, object], foreign: list[str], whose: str) -> None:
+    """Neither taken over nor removed."""
+    with pytest.raises(LobsterpotError) as error:
+        check_owner("qemu", "pot", "/mine", "/vms/pot", record=record, foreign=foreign)
+    assert str(error.value) == f"The name pot {whose}. Set vm_name to another one."
 
 
 HAVE = Size(2, 4 * GIB, 20 * GIB)

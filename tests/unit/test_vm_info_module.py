@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from ansible.module_utils.lobsterpot import multipass
 
 from tests.unit.qemu_lab import GIB, Lab, lab, pot
 
@@ -63,7 +64,7 @@ def test_a_half_made_machine(run_module: RunModule, lab: Lab) -> None:
     ("script", "state"),
     [
         # src/client/cli/formatter/json_formatter.cpp of canonical/multipass
-        ('echo \'{"errors": [], "info": {"pot": {"state": "Running", "ipv4": ["10.97.0.76"]}}}\'', "running"),
+        ('echo \'{"info": {"pot": {"state": "Running", "ipv4": ["10.97.0.76"], "image_hash": "dced94c031cc", "mounts": {}}}}\'', "running"),
         ("echo 'info failed: instance \"pot\" does not exist' >&2; exit 2", "missing"),
         (None, "unknown"),
         ("echo info", "unknown"),
@@ -71,7 +72,7 @@ def test_a_half_made_machine(run_module: RunModule, lab: Lab) -> None:
 )
 def test_a_machine_of_multipass(run_module: RunModule, lab: Lab, monkeypatch: pytest.MonkeyPatch, script: str | None, state: str) -> None:
     """multipass is asked; where it is not installed any more, or says something else, the machine's state is not known."""
-    monkeypatch.setattr("vm_info.PLACES", [])
+    monkeypatch.setattr(multipass, "PLACES", [])
     if script:
         (lab.tools / "multipass").write_text(f"#!/bin/sh\n{script}\n")
         (lab.tools / "multipass").chmod(0o755)
