@@ -82,7 +82,6 @@ sha256:
   type: str
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -90,7 +89,7 @@ import sys
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.archive import build_folder, cached, finish, pack, prepare_tree
+from ansible.module_utils.lobsterpot.archive import build_folder, build_once, cached, finish, pack, prepare_tree
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.lockfile import lock_problems, release_id
 
@@ -184,14 +183,8 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
     result["sha256"] = cached(archive) or ""
     if result["sha256"] or module.check_mode:
         return result | {"changed": not result["sha256"]}
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (cache / f".lock-{name}").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        digest = cached(archive)  # another run may have built it while this one waited
-        if digest is None:
-            digest = build(module, cache, archive, manifest, lock)
-            result["changed"] = True
-    return result | {"sha256": digest}
+    digest, built = build_once(archive, lambda: build(module, cache, archive, manifest, lock))
+    return result | {"sha256": digest, "changed": built}
 
 
 def main() -> None:

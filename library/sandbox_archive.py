@@ -81,13 +81,12 @@ obstacle:
   type: str
 """
 
-import fcntl
 import os
 import platform
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.archive import build_folder, cached, finish, sha256
+from ansible.module_utils.lobsterpot.archive import build_folder, build_once, cached, finish, sha256
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.sandbox_image import build_command, image_id
 
@@ -151,14 +150,10 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
     result["obstacle"] = obstacle(module)
     if result["obstacle"]:
         return result | {"changed": False, "archive": ""}
-    if not module.check_mode:
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (cache / f".lock-{name}").open("w") as guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)
-            found = None if params["refresh"] else cached(archive)  # another run may have built it while this one waited
-            result["sha256"] = found or build(module, cache, archive)
-            return result | {"changed": found is None}
-    return result | {"changed": True}
+    if module.check_mode:
+        return result | {"changed": True}
+    digest, built = build_once(archive, lambda: build(module, cache, archive), refresh=params["refresh"])
+    return result | {"sha256": digest, "changed": built}
 
 
 def main() -> None:

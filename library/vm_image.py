@@ -93,7 +93,6 @@ size:
   type: int
 """
 
-import fcntl
 import os
 import platform
 import shutil
@@ -102,7 +101,7 @@ from functools import partial
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.archive import build_folder, cached, finish, sha256
+from ansible.module_utils.lobsterpot.archive import build_folder, build_once, cached, finish, sha256
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.vm_image import (
     ASSEMBLE,
@@ -255,12 +254,7 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
         check()
         if module.check_mode:
             return result | {"changed": True}
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (cache / f".lock-vm-{name}").open("w") as guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)
-            digest = None if params["refresh"] else cached(image)  # another run may have made it while this one waited
-            result["changed"] = not digest
-            digest = digest or build(module, make, image)
+        digest, result["changed"] = build_once(image, lambda: build(module, make, image), refresh=params["refresh"])
     return result | {"sha256": digest, "size": image.stat().st_size}
 
 

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,3 +126,12 @@ def finish(partial: Path, archive: Path, digest: str) -> None:
         recorded.flush()
         os.fsync(recorded.fileno())
     partial.replace(archive)
+
+
+def build_once(archive: Path, build: Callable[[], str], *, refresh: bool = False) -> tuple[str, bool]:
+    """Return an archive's SHA-256, and whether `build`, which returns it, made the archive now. Of several runs at a time, one builds."""
+    archive.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with archive.with_name(f".lock-{archive.name}").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        found = None if refresh else cached(archive)  # another run may have built it while this one waited
+        return (found, False) if found else (build(), True)

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 SANDBOX_UID = 1000
 
 # Documentation and translations are half of a small image and no tool reads them.
-_EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
-_KEPT = ("/usr/share/doc/*/copyright",)
+WITHOUT_DOCUMENTATION = (
+    *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "doc", "locale", "info")),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+)
 
 _HOOKS = (
     f'chroot "$1" useradd --uid {SANDBOX_UID} --create-home --shell /bin/bash sandbox',
@@ -32,8 +34,7 @@ def build_command(suite: str, packages: Sequence[str], arch: str, mirror: str, t
     """
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--architectures={DEBIAN_ARCHES[arch]}"]
     command += [f"--include={','.join(packages)}"]
-    command += [f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED]
-    command += [f"--dpkgopt=path-include={path}" for path in _KEPT]
+    command += WITHOUT_DOCUMENTATION
     command += [f"--customize-hook={hook}" for hook in _HOOKS]
     command += [suite, target]
     return [*command, mirror] if mirror else command

@@ -18,7 +18,7 @@ from ansible.module_utils.urls import ConnectionError as NoConnection
 from ansible.module_utils.urls import open_url
 
 from .errors import LobsterpotError
-from .sandbox_image import DEBIAN_ARCHES
+from .sandbox_image import DEBIAN_ARCHES, WITHOUT_DOCUMENTATION
 
 # What a machine needs to boot, take its seed, let Ansible in and look after itself.
 # Of GRUB only the parts: the package grub-pc would ask which disk to install itself on.
@@ -48,10 +48,6 @@ PACKAGES = (
 )
 
 UBUNTU = "https://cloud-images.ubuntu.com/releases"
-
-# No documentation, and no translations: nobody sits at this machine.
-_EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
-_KEPT = ("/usr/share/doc/*/copyright",)
 
 FILES = {
     "etc/cloud/cloud.cfg.d/90-lobsterpot.cfg": """\
@@ -180,8 +176,7 @@ def build_command(suite: str, packages: Sequence[str], arch: str, mirror: str) -
     """
     command = ["mmdebstrap", "--quiet", "--mode=unshare", "--variant=minbase", f"--architectures={DEBIAN_ARCHES[arch]}"]
     command += [f"--include={','.join(sorted({*PACKAGES, *packages}))}", '--aptopt=Acquire::Languages "none"']
-    command += [f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED]
-    command += [f"--dpkgopt=path-include={path}" for path in _KEPT]
+    command += WITHOUT_DOCUMENTATION  # nobody sits at this machine
     command += ["--essential-hook=tar-in overlay.tar /", f'--customize-hook=chroot "$1" sh -euc {shlex.quote(_FINISH)}']
     return [*command, suite, "tree.tar", *mirror.splitlines()]
 

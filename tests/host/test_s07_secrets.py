@@ -8,11 +8,12 @@ from pathlib import Path
 
 from tests.host.attack import NAME, Host, playbook
 
+# The searching programs are given the value by a file: as an argument, they would now and then find themselves.
 SEARCH = """
 # Every file that somebody other than root and the gateway's user could read, and the journal, and all arguments and environments.
-find / -xdev -type f -perm /004 -print0 2>/dev/null | xargs -0 grep -ls -- "$(cat /root/needle)" || true
-journalctl --no-pager --output=cat | grep -c -- "$(cat /root/needle)" || true
-cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c -- "$(cat /root/needle)" || true
+find / -xdev -type f -perm /004 -print0 2>/dev/null | xargs -0 grep -lsFf /root/needle || true
+journalctl --no-pager --output=cat | grep -cFf /root/needle || true
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -cFf /root/needle || true
 """
 
 

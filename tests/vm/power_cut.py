@@ -22,9 +22,14 @@ HOME = STATE / "vms" / "openclaw"
 MOMENT = "Gateway | Check and unpack it"
 
 
-def start(log: Path, variables: Path) -> subprocess.Popen[bytes]:
+# What the hosts of the other scenarios are told, and the secrets planted for this one.
+PLANTED = STATE / "vm-planted.json"
+VARIABLES = ["-e", f"@{ROOT}/molecule/shared/inventory/group_vars/gateways.yml", "-e", f"@{PLANTED}"]
+
+
+def start(log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
-        return subprocess.Popen(["./install.sh", "-e", f"@{variables}"], stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=ROOT)
+        return subprocess.Popen(["./install.sh", *VARIABLES], stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=ROOT)
 
 
 def cut_the_power() -> None:
@@ -37,13 +42,12 @@ def cut_the_power() -> None:
 def main() -> int:
     STATE.mkdir(parents=True, exist_ok=True)
     planted = {name: f"planted-{secrets.token_hex(16)}" for name in ("token", "model", "extra")}
-    variables = STATE / "vm-variables.json"
-    variables.touch(mode=0o600)
-    variables.write_text(json.dumps({**json.loads((ROOT / "molecule/vm/variables.json").read_text()), "lab_planted": planted}))
+    PLANTED.touch(mode=0o600)
+    PLANTED.write_text(json.dumps({"lab_planted": planted}))
     (STATE / "host-openclaw.json").write_text(json.dumps({"number": 0, "variables": {"lab_planted": planted}}))
 
     log = STATE / "install-1.log"
-    first = start(log, variables)
+    first = start(log)
     while first.poll() is None and MOMENT not in log.read_text(errors="replace"):
         time.sleep(0.5)
     if first.poll() is None:
@@ -55,7 +59,7 @@ def main() -> int:
     print(log.read_text(errors="replace")[-1500:], "\n--- the power was cut; once more ---", flush=True)
 
     log = STATE / "install-2.log"
-    code = start(log, variables).wait()
+    code = start(log).wait()
     print(log.read_text(errors="replace")[-4000:], flush=True)
     return code
 

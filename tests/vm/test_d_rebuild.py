@@ -8,6 +8,7 @@ import subprocess
 
 from tests import lab
 from tests.host.attack import Host
+from tests.vm.power_cut import VARIABLES
 
 HOME = lab.VMS / "openclaw"
 PLANTED_FILE = "/home/openclaw/.openclaw/workspace/planted.txt"
@@ -47,8 +48,7 @@ def test_rebuild(gateway: Host) -> None:
     """A backdoor and what an agent left are gone, the machine has other keys, and the same gateway runs; the workspace comes along."""
     gateway.run(f"install -m 0755 /bin/true {BACKDOOR}; runuser -u openclaw -- sh -c 'echo mine >{PLANTED_FILE}'")
     keys = (HOME / "host_key.pub").read_text(), (HOME / "id_ed25519.pub").read_text()
-    variables = lab.STATE / "vm-variables.json"
-    done = playbook("rebuild", "-e", "confirm=openclaw", "-e", f"@{variables}", "-e", "rebuild_keep=workspace")
+    done = playbook("rebuild", "-e", "confirm=openclaw", *VARIABLES, "-e", "rebuild_keep=workspace")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
     print(done.stdout[-1200:])
     lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
