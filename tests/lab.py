@@ -232,8 +232,8 @@ def up(names: list[str]) -> None:
     for wanted in names:
         name, _, suite = wanted.partition(":")
         down([name])
-        taken = {state["number"] for state in hosts().values()}
-        number = next(n for n in range(10, 200) if n not in taken)
+        # Another clone may have hosts up: what counts is who hangs on the bridge.
+        number = next(n for n in range(10, 200) if not quiet("ip", "link", "show", f"lpv{n}"))
         variables = start(name, suite or SUITES[0], number)
         (STATE / f"host-{name}.json").write_text(json.dumps({"number": number, "variables": variables}))
 
