@@ -12,6 +12,8 @@ description:
   - The disk is an overlay on a base image. Its network is passt behind a gate that lets nothing through to this computer; its SSH port is
     on this computer's loopback only.
   - A machine that an interrupted run left half made is made anew. A directory that holds anything else is refused.
+  - A machine that runs otherwise than it is asked for now (processors, memory, network, port, O(reach), or as an older version of this
+    module started it) is shut down and started again.
 author: the Lobsterpot contributors
 options:
   name:
@@ -115,6 +117,7 @@ seconds:
   type: float
 """
 
+import hashlib
 import os
 import platform
 import shutil
@@ -174,7 +177,8 @@ def check(params: dict[str, Any], machine: Machine, record: dict[str, Any], want
     if not record.get("made"):
         parent = next(path for path in (machine.path, *machine.path.parents) if path.exists())
         qemu.check_space(str(parent), shutil.disk_usage(parent).free)
-    if params["state"] == "running" and not machine.running():
+        qemu.check_disk(wanted.disk, qemu.disk_size(Path(params["image"])))
+    if params["state"] == "running" and not (machine.running() and params["ssh_port"] == record.get("port")):
         free_port(params["ssh_port"])
 
 
@@ -207,14 +211,21 @@ def run(module: AnsibleModule, *argv: str, cwd: str | None = None) -> None:
         raise LobsterpotError(f"{' '.join(argv[:2])} failed: {(err or out).strip()}")
 
 
-def start(params: dict[str, Any], machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
-    arch, network, port = params["arch"], params["network"], free_port(params["ssh_port"], record.get("port", 0))
+def settings(params: dict[str, Any], wanted: vm.Size, port: int) -> dict[str, Any]:
+    """Return what the record says of a running machine: where it is reached, and all that decides how it runs."""
+    arch, network = params["arch"], params["network"]
     accelerator, firmware = controller().accelerator(arch), qemu.firmware(arch, os.path.exists)
     command = qemu.qemu_command(
         arch, accelerator=accelerator, cpus=wanted.cpus, memory=wanted.memory, firmware=firmware, network=network, port=port
     )
     passt = qemu.passt_command(port) if network == "passt" else []
-    record |= {"port": port, "accelerator": accelerator, "run": {"qemu": command, "passt": passt, "reach": params["reach"]}}
+    runner = hashlib.sha256(Path(params["runner"]).read_bytes()).hexdigest()
+    run = {"qemu": command, "passt": passt, "reach": params["reach"], "runner": runner}
+    return {"port": port, "accelerator": accelerator, "run": run}
+
+
+def start(params: dict[str, Any], machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
+    record |= settings(params, wanted, free_port(params["ssh_port"], record.get("port", 0)))
     machine.write(record | {"answered": False})
     shutil.copyfile(params["runner"], machine.path / "run_vm.py")
     machine.start()
@@ -239,6 +250,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     plan = vm.plan(params["state"], found, "running" if running else "stopped", wanted)
     kept = KEPT if params["golden"] and record else ()
     leftovers = params["state"] == "absent" and bool(machine.parts(kept))
+    if running and params["state"] == "running" and made:
+        before = {key: record[key] for key in ("port", "accelerator", "run")}
+        plan = plan.also(before, settings(params, wanted, params["ssh_port"] or record["port"]))
     result: dict[str, Any] = {"changed": plan.changed or leftovers, "diff": plan.diff(), "vm": {}, "seconds": 0.0}
     began = time.monotonic()
     if module.check_mode:

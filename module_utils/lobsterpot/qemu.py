@@ -8,6 +8,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.vm import Size
@@ -63,8 +64,11 @@ def qemu_command(arch: str, *, accelerator: str, cpus: int, memory: int, firmwar
     machine = {"x64": "q35,usb=off,vmport=off,smbus=off", "arm64": "virt"}[arch]
     # One thread for all processors: with one each, a kernel that rewrites its own code (every Linux) was seen to panic, "Oops: int3".
     emulation = "tcg,thread=single,tb-size=1024" if accelerator == "tcg" else accelerator
+    # The guest's clock counts instructions, a nanosecond each, and the time it idles. It is then as quick as a real machine by its own
+    # clock, and no deadline inside passes because emulation is slow: the gateway gives a thread five seconds to start, and would give up.
+    clock = ["-icount", "shift=0"] if accelerator == "tcg" else []
     command = [EMULATORS[arch], "-nodefaults", "-no-user-config", "-display", "none"]
-    command += ["-machine", machine, "-accel", emulation, "-cpu", "max" if accelerator == "tcg" else "host"]
+    command += ["-machine", machine, "-accel", emulation, *clock, "-cpu", "max" if accelerator == "tcg" else "host"]
     command += ["-smp", str(cpus), "-m", str(memory // MIB), "-sandbox", SANDBOX]
     if firmware:
         command += ["-bios", firmware]
@@ -164,6 +168,21 @@ def check_room(wanted: Size, memory: int) -> None:
             f"vm_memory, vm_cpus: this computer has {memory // MIB} MiB of memory. "
             "Give the machine 1 GiB or more of it, and a processor or more."
         )
+
+
+def disk_size(image: Path) -> int:
+    """Return the size in bytes of the disk that a qcow2 image holds; 0 of what is no such image. Format: docs/interop/qcow2.txt of qemu."""
+    if not image.is_file():
+        return 0
+    with image.open("rb") as file:
+        header = file.read(32)
+    return int.from_bytes(header[24:32], "big") if header[:4] == b"QFI\xfb" else 0
+
+
+def check_disk(wanted: int, least: int) -> None:
+    """Refuse a disk that the image does not fit on. Both in bytes."""
+    if wanted < least:
+        raise LobsterpotError(f"vm_disk: {wanted // MIB} MiB is less than the image's disk has, {least // MIB} MiB. Give it at least that.")
 
 
 def check_space(place: str, free: int) -> None:

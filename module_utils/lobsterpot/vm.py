@@ -34,6 +34,12 @@ class Plan:
     def changed(self) -> bool:
         return self.before != self.after
 
+    def also(self, before: dict[str, object], after: dict[str, object]) -> Plan:
+        """Return this plan with what else of a machine that exists becomes another, of these."""
+        other = [key for key in after if before.get(key) != after[key]]
+        found, wanted = self.before or {}, self.after or {}
+        return Plan(found | {key: before.get(key) for key in other}, wanted | {key: after[key] for key in other})
+
     def diff(self) -> dict[str, str]:
         return {"before": text(self.before), "after": text(self.after)}
 

@@ -47,7 +47,7 @@ def command(arch: str = "x64", accelerator: str = "tcg", network: str = "passt",
 
 X64_TCG = """
 qemu-system-x86_64 -nodefaults -no-user-config -display none
--machine q35,usb=off,vmport=off,smbus=off -accel tcg,thread=single,tb-size=1024 -cpu max -smp 2 -m 4096
+-machine q35,usb=off,vmport=off,smbus=off -accel tcg,thread=single,tb-size=1024 -icount shift=0 -cpu max -smp 2 -m 4096
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -drive file=disk.qcow2,if=none,id=disk,format=qcow2,discard=unmap -device virtio-blk-pci,drive=disk
 -drive file=seed.iso,if=none,id=seed,format=raw,readonly=on -device virtio-blk-pci,drive=seed
@@ -66,8 +66,8 @@ def test_command_line() -> None:
 @pytest.mark.parametrize(
     ("arch", "accelerator", "network", "firmware", "changed"),
     [
-        ("x64", "kvm", "passt", "", {"-accel": "kvm", "-cpu": "host"}),
-        ("x64", "hvf", "passt", "", {"-accel": "hvf", "-cpu": "host"}),
+        ("x64", "kvm", "passt", "", {"-accel": "kvm", "-icount": "", "-cpu": "host"}),
+        ("x64", "hvf", "passt", "", {"-accel": "hvf", "-icount": "", "-cpu": "host"}),
         ("x64", "tcg", "user", "", {"-netdev": "user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:40022-10.0.2.15:22"}),
         ("arm64", "tcg", "passt", "/fw/QEMU_EFI.fd", {"-machine": "virt", "-bios": "/fw/QEMU_EFI.fd"}),
     ],
@@ -76,7 +76,9 @@ def test_other_machines_differ_in_this_only(arch: str, accelerator: str, network
     """No accelerator, architecture or network brings another device with it, or takes the sandbox away."""
     words = X64_TCG.split()
     for option, value in changed.items():
-        if option in words:
+        if not value:
+            del words[words.index(option) : words.index(option) + 2]
+        elif option in words:
             words[words.index(option) + 1] = value
         else:
             at = words.index("-drive")

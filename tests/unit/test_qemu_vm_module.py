@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pycdlib import PyCdlib
 
-from tests.unit.qemu_lab import GIB, KEY, KEYS, USER_DATA, Lab, lab, pot
+from tests.unit.qemu_lab import DOUBLES, GIB, KEY, KEYS, USER_DATA, Lab, lab, pot
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot
@@ -316,6 +316,40 @@ def test_a_machine_that_is_there_needs_no_space(run_module: RunModule, pot: Lab)
     """On a disk that is nearly full, a machine can still be started and stopped."""
     pot.free(0)
     assert run_module("qemu_vm", pot.arguments(state="stopped"))["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "record"),
+    [({"reach": []}, {"reach": []}), ({"network": "user"}, {"passt": []}), ({"reach": ["10.1.2.3"]}, {"reach": ["10.1.2.3"]})],
+)
+def test_other_settings_of_a_running_machine(run_module: RunModule, lab: Lab, changes: dict[str, Any], record: dict[str, Any]) -> None:
+    """What a running machine may reach is not left as it was until some later start: it is started again, at the same port, once."""
+    port = run_module("qemu_vm", lab.arguments(reach=["192.168.1.20"]))["vm"]["port"]
+    lab.calls("qmp")
+    arguments = lab.arguments(**{"reach": ["192.168.1.20"], **changes})
+    assert run_module("qemu_vm", arguments, check=True)["changed"] is True
+    assert lab.calls("qmp") == []
+    result = run_module("qemu_vm", arguments)
+    assert (result["changed"], result["vm"]["port"]) == (True, port)
+    assert {key: lab.record()["run"][key] for key in record} == record
+    assert "system_powerdown" in " ".join(lab.calls("qmp"))
+    assert run_module("qemu_vm", arguments)["changed"] is False
+
+
+def test_a_newer_runner(run_module: RunModule, pot: Lab, tmp_path: Path) -> None:
+    """The gate of a newer version takes over from the one that runs."""
+    newer = tmp_path / "run_vm.py"
+    newer.write_text((DOUBLES / "run_vm.py").read_text() + "# newer\n")
+    assert run_module("qemu_vm", pot.arguments(runner=str(newer)))["changed"] is True
+    assert (pot.directory / "run_vm.py").read_text().endswith("# newer\n")
+
+
+def test_a_disk_smaller_than_its_image(run_module: RunModule, snapshot: Snapshot, lab: Lab) -> None:
+    """The image says how large its disk is; nothing is begun on a smaller one."""
+    lab.image.write_bytes(b"QFI\xfb" + bytes(20) + (2 * GIB).to_bytes(8, "big"))
+    assert refused(run_module, snapshot, lab, disk="1G") == (
+        "vm_disk: 1024 MiB is less than the image's disk has, 2048 MiB. Give it at least that."
+    )
 
 
 def test_a_busy_port(run_module: RunModule, snapshot: Snapshot, lab: Lab) -> None:
