@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One command: every test. `--fast`: lint and unit tests only, in minutes, without root.
-# On Debian and Ubuntu, as root, it installs the tools of the distribution that the container tests need.
+# On Debian and Ubuntu, as root, it installs the tools of the distribution that the tests of hosts need.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -35,10 +35,29 @@ step() {
   fi
 }
 
-# The distribution's tools for the container tests: nothing is installed that is there.
+# Run one step in the background; `beside_ends` waits for it, shows what it printed and says whether it passed.
+beside() {
+  beside_name=$1 beside_log=$(mktemp)
+  shift
+  printf '\n=== %s: begun, its output comes at the end\n' "$beside_name"
+  { time "$@"; } >"$beside_log" 2>&1 </dev/null &
+  beside_pid=$!
+  trap 'kill $beside_pid 2>/dev/null || true' EXIT
+}
+
+beside_ends() {
+  local code=0
+  wait "$beside_pid" || code=$?
+  cat "$beside_log"
+  rm -f "$beside_log"
+  return $code
+}
+
+# The distribution's tools for the tests of hosts: nothing is installed that is there.
 distribution_tools() {
   local missing=() package
-  for package in podman runc mmdebstrap zstd nftables iproute2 openssh-client openssl nmap uidmap qemu-utils e2fsprogs fdisk gnupg gpgv; do
+  for package in podman runc mmdebstrap zstd nftables iproute2 openssh-client openssl nmap uidmap qemu-system-x86 qemu-utils passt e2fsprogs fdisk \
+    gnupg gpgv; do
     dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -54,15 +73,18 @@ step "unit tests" pytest tests/unit
 
 if [ "$mode" != --fast ]; then
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "The container tests make network namespaces and privileged containers: they need root on Debian or Ubuntu." >&2
-    failed+=("container tests")
+    echo "The tests of hosts make network namespaces and privileged containers: they need root on Debian or Ubuntu." >&2
+    failed+=("tests of hosts")
   else
     step "tools of the distribution" distribution_tools
     python3 tests/lab.py down # what an earlier run may have left, its addresses above all
+    # An emulated machine takes one processor, and as long as all containers together.
+    beside "a machine of its own, made, cut off, attacked, rebuilt (molecule vm)" python3 tests/lab.py laptop molecule test --scenario-name vm
     step "archives from the real registry; senders on real gateways, under faults and attack" pytest tests/integration
     step "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
     step "Debian 13, upgraded (molecule upgrade)" molecule test --scenario-name upgrade
     step "unsafe input (molecule refuses)" molecule test --scenario-name refuses
+    step "$beside_name" beside_ends
     python3 tests/lab.py down
   fi
 fi

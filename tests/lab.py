@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -280,6 +281,8 @@ def everything_down() -> None:
     containers = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
     namespaces = [line.split()[0] for line in run("ip", "netns", "list").splitlines()]
     down(sorted({name.removeprefix("lp-") for name in (*containers, *namespaces) if name.startswith("lp-")}))
+    quiet("pkill", "--signal", "KILL", "--full", f"run_vm.py {VMS}/")
+    shutil.rmtree(VMS, ignore_errors=True)
     for name in (NEIGHBOUR, LAPTOP):
         quiet("ip", "netns", "delete", name)
     quiet("ip", "link", "delete", BRIDGE)

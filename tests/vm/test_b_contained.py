@@ -14,6 +14,7 @@ from ansible.module_utils.lobsterpot.qemu import passt_command
 
 from tests import lab
 from tests.host.attack import Host, wait_for
+from tests.vm import laptop
 from tests.vm.packets import syn
 
 LISTENER = 9000
@@ -23,13 +24,9 @@ HOME = lab.VMS / "openclaw"
 SERVE = f"import http.server as h; h.ThreadingHTTPServer(('0.0.0.0', {LISTENER}), h.SimpleHTTPRequestHandler).serve_forever()"
 
 
-def on_the_laptop(*command: str) -> list[str]:
-    return ["ip", "netns", "exec", lab.LAPTOP, *command]
-
-
 def answers(address: str) -> bool:
     probe = f"import socket; socket.create_connection(({address!r}, {LISTENER}), 1)"
-    return lab.quiet(*on_the_laptop("python3", "-c", probe))
+    return lab.quiet(*laptop.command("python3", "-c", probe))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,13 +48,14 @@ def listeners() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def root(gateway: Host) -> Host:
+def root(gateway: Host) -> Iterator[Host]:
     """Root in the guest, with a tool that makes frames by itself, and the guest's own firewall out of the way: root can switch it off."""
     source = (Path(__file__).parent / "packets.py").read_text()
     gateway.run(
         "cat >/root/packets.py <<'PYTHON'\n" + source + "\nPYTHON\nufw --force disable >/dev/null; ping -c1 -W1 10.0.2.2 >/dev/null || true"
     )
-    return gateway
+    yield gateway
+    gateway.run("ufw --force enable; rm /root/packets.py")
 
 
 def connect(host: Host, address: str, port: int) -> str:
@@ -92,19 +90,12 @@ def test_private_networks_are_out_of_reach(root: Host) -> None:
     assert connect(root, lab.address(250)[0], LISTENER) == "no"
 
 
-def test_the_ssh_port_of_a_machine_is_out_of_reach(root: Host) -> None:
-    """S13: the port on the computer's loopback that leads to a machine, this one's or another's."""
-    port = json.loads((HOME / "machine.json").read_text())["port"]
-    for address in ("127.0.0.1", "10.0.2.2", LAPTOP):
-        assert knock(root, address, port) == "silent"
-
-
 @pytest.mark.parametrize("address", ["127.0.0.1", LAPTOP])
 def test_passt_alone_would_let_it_through(address: str) -> None:
     """The gate's mutation: the same frame, given to passt as configured, without the gate between, reaches the computer."""
     ours, its = socket.socketpair()
     argv = [word.format(net=its.fileno()) for word in passt_command(0) if word not in {"--tcp-ports", "127.0.0.1/0:22"}]
-    passt = subprocess.Popen(on_the_laptop(*argv), pass_fds=[its.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    passt = subprocess.Popen(laptop.command(*argv), pass_fds=[its.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     its.close()
     try:
         frame = bytes(6) + bytes.fromhex("525400123456") + b"\x08\x00" + syn("10.0.2.15", address, 40001, LISTENER)
@@ -139,7 +130,37 @@ def test_qemu_is_confined() -> None:
     pid = subprocess.run(["pgrep", "-f", "qemu-system.*-qmp unix:qmp.sock"], check=True, capture_output=True, text=True).stdout.split()[0]
     status = Path(f"/proc/{pid}/status").read_text()
     assert "Seccomp:\t2" in status
-    listening = subprocess.run(on_the_laptop("ss", "-HltnpO"), check=True, capture_output=True, text=True).stdout
+    listening = subprocess.run(laptop.command("ss", "-HltnpO"), check=True, capture_output=True, text=True).stdout
     port = json.loads((HOME / "machine.json").read_text())["port"]
     ours = [line.split()[3] for line in listening.splitlines() if "qemu" in line or "passt" in line]
     assert ours == [f"127.0.0.1:{port}"]
+
+
+@pytest.fixture
+def second() -> Iterator[int]:
+    """Another machine of the same inventory, at the same time, made and removed as an operator does; its SSH port on the laptop."""
+    entry = lab.ROOT / "inventories/local/second.yml"
+    entry.write_text(SECOND)
+    try:
+        made = laptop.playbook("site.yml", "--limit", "second", "--tags", "none")
+        assert made.returncode == 0, made.stdout[-3000:]
+        yield json.loads((lab.VMS / "second" / "machine.json").read_text())["port"]
+        removed = laptop.playbook("playbooks/destroy.yml", "--limit", "second", "-e", "confirm=second")
+        assert removed.returncode == 0, removed.stdout[-3000:]
+        assert not (lab.VMS / "second").exists()
+    finally:
+        entry.unlink()
+
+
+SECOND = "gateways: {hosts: {second: {vm_provider: qemu, vm_cpus: 1, vm_memory: 1G}}}\n"
+
+
+def test_the_ssh_ports_of_machines_are_out_of_reach(root: Host, second: int) -> None:
+    """S13: the ports on the computer's loopback that lead to a machine, this one's and another's. The other one can be logged in to."""
+    own = json.loads((HOME / "machine.json").read_text())["port"]
+    shown = laptop.playbook("playbooks/vm-status.yml").stdout
+    assert "openclaw: running, qemu, 2 CPUs" in shown
+    assert "second: running, qemu, 1 CPUs" in shown
+    for address in ("127.0.0.1", "10.0.2.2", LAPTOP):
+        for port in (own, second):
+            assert knock(root, address, port) == "silent"

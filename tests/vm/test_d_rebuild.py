@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 
 from tests import lab
 from tests.host.attack import Host
+from tests.vm.laptop import playbook
 from tests.vm.power_cut import VARIABLES
 
 HOME = lab.VMS / "openclaw"
@@ -15,16 +15,9 @@ PLANTED_FILE = "/home/openclaw/.openclaw/workspace/planted.txt"
 BACKDOOR = "/usr/local/bin/backdoor"
 
 
-def playbook(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook on the laptop, as an operator does."""
-    command = ["ip", "netns", "exec", lab.LAPTOP, "ansible-playbook", f"playbooks/{name}.yml", *arguments]
-    environment = {**os.environ, "LOBSTERPOT_VMS": str(lab.VMS), "NO_COLOR": "1"}
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, env=environment, timeout=1500)
-
-
 def test_destroy_asks_for_the_name() -> None:
     """A slip of the hand removes nothing."""
-    refused = playbook("destroy", "-e", "confirm=openclow")
+    refused = playbook("playbooks/destroy.yml", "--limit", "openclaw", "-e", "confirm=openclow")
     assert refused.returncode != 0
     assert "give -e confirm=openclaw" in refused.stdout
     assert (HOME / "disk.qcow2").exists()
@@ -48,7 +41,7 @@ def test_rebuild(gateway: Host) -> None:
     """A backdoor and what an agent left are gone, the machine has other keys, and the same gateway runs; the workspace comes along."""
     gateway.run(f"install -m 0755 /bin/true {BACKDOOR}; runuser -u openclaw -- sh -c 'echo mine >{PLANTED_FILE}'")
     keys = (HOME / "host_key.pub").read_text(), (HOME / "id_ed25519.pub").read_text()
-    done = playbook("rebuild", "-e", "confirm=openclaw", *VARIABLES, "-e", "rebuild_keep=workspace")
+    done = playbook("playbooks/rebuild.yml", "--limit", "openclaw", "-e", "confirm=openclaw", *VARIABLES, "-e", "rebuild_keep=workspace")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
     print(done.stdout[-1200:])
     lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
