@@ -30,6 +30,13 @@ options:
     type: list
     elements: str
     default: []
+  unpack:
+    description:
+      - Archives (tar, zstd) on the controller to unpack in a C(bootstrap) image, by the folder there, as an absolute path.
+      - An archive's name must change with its content. What is in the image need not be copied into a machine and unpacked there, which
+        takes minutes when it is emulated.
+    type: dict
+    default: {}
   arch:
     description: Architecture of the machines. C(bootstrap) knows x64 only.
     type: str
@@ -122,6 +129,7 @@ ARGUMENT_SPEC = {
     "image": {"type": "str", "required": True},
     "suite": {"type": "str", "default": ""},
     "packages": {"type": "list", "elements": "str", "default": []},
+    "unpack": {"type": "dict", "default": {}},
     "arch": {"type": "str", "choices": ["x64", "arm64"], "required": True},
     "cache_dir": {"type": "path", "required": True},
     "mirror": {"type": "str", "default": ""},
@@ -136,7 +144,7 @@ Make = Callable[[Path, Path], None]  # a folder to work in, the file to write
 SUITES = {"bootstrap": "trixie", "ubuntu": "24.04"}
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Program: Debian's package of it.
-TOOLS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "sfdisk": "fdisk", "qemu-img": "qemu-utils"}
+TOOLS = {"mmdebstrap": "mmdebstrap", "zstd": "zstd", "mke2fs": "e2fsprogs", "sfdisk": "fdisk", "qemu-img": "qemu-utils"}
 UBUNTU_KEY = "D2EB 4462 6FDD C30B 513D  5BB7 1A5D 6C4C 7DB8 7C81"
 
 
@@ -182,6 +190,11 @@ def bootstrap(module: AnsibleModule, suite: str, folder: Path, target: Path) -> 
     work.mkdir()
     work.chmod(0o777)
     (work / "overlay.tar").write_bytes(overlay())
+    listing = ""
+    for number, (place, archive) in enumerate(params["unpack"].items()):
+        shutil.copyfile(archive, work / f"{number}.tar.zst")
+        listing += f"{number}.tar.zst {place}\n"
+    (work / "unpack").write_text(listing)
     command = build_command(suite, params["packages"], params["arch"], params["mirror"])
     run(module, command, work, "mmdebstrap could not make the base image (if Debian's archive cannot be reached from here, give a mirror)")
     run(module, ASSEMBLE, work, "The base image's file system could not be made")
@@ -226,7 +239,7 @@ def choice(module: AnsibleModule) -> tuple[str, Check, Make]:
         raise LobsterpotError(f"sha256: only for a file or a URL, not for {kind}.")
     if kind == "ubuntu":
         return f"ubuntu-{suite}-{params['arch']}", partial(check_ubuntu, module), partial(ubuntu, module, suite)
-    name = image_id(suite, params["packages"], params["arch"])
+    name = image_id(suite, params["packages"], params["arch"], params["unpack"])
     return name, partial(check_bootstrap, module), partial(bootstrap, module, suite)
 
 

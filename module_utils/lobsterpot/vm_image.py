@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ansible.module_utils.urls import ConnectionError as NoConnection
@@ -126,9 +126,9 @@ _FEATURES = (
     "extra_isize,metadata_csum"
 )
 
-# Runs where numbers of users are those of the new system: tree.tar becomes disk.raw. Device nodes stay behind: the
-# kernel makes them at boot, and only the real root could here. The disk: GRUB's boot code in the MBR, its core image from sector 1 on,
-# where the boot code looks for it, and one partition from 1 MiB on.
+# Runs where numbers of users are those of the new system: tree.tar becomes disk.raw, with the archives that the file `unpack` lists.
+# Device nodes stay behind: the kernel makes them at boot, and only the real root could here. The disk: GRUB's boot code in the MBR, its
+# core image from sector 1 on, where the boot code looks for it, and one partition from 1 MiB on.
 _ASSEMBLE = f"""\
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
@@ -140,6 +140,11 @@ rm -f tree.tar root/etc/hostname
 ln -sf ../run/systemd/resolve/stub-resolv.conf root/etc/resolv.conf
 : >root/etc/machine-id
 touch root/etc/.updated root/var/.updated
+umask 022
+while read -r archive folder; do
+  mkdir -p "root$folder"
+  tar -C "root$folder" --zstd --no-same-owner -xpf "$archive"
+done <unpack
 size=$(($(du -sm --apparent-size root | cut -f 1) * 5 / 4 + 512))
 truncate -s $((size + 1))M disk.raw
 echo 'start=2048, type=83, bootable' | sfdisk -q disk.raw
@@ -181,9 +186,13 @@ def build_command(suite: str, packages: Sequence[str], arch: str, mirror: str) -
     return [*command, suite, "tree.tar", *mirror.splitlines()]
 
 
-def image_id(suite: str, packages: Sequence[str], arch: str) -> str:
-    """Name a made image after its definition: suite, architecture, and 12 hexadecimal digits. The mirror does not count."""
-    definition = json.dumps([build_command(suite, packages, arch, ""), ASSEMBLE, hashlib.sha256(overlay()).hexdigest()])
+def image_id(suite: str, packages: Sequence[str], arch: str, unpack: Mapping[str, str]) -> str:
+    """Name a made image after its definition: suite, architecture, and 12 hexadecimal digits. The mirror does not count.
+
+    `unpack`: folder in the image to the archive that is unpacked there, which is named after its content.
+    """
+    archives = sorted((folder, Path(archive).name) for folder, archive in unpack.items())
+    definition = json.dumps([build_command(suite, packages, arch, ""), ASSEMBLE, hashlib.sha256(overlay()).hexdigest(), archives])
     return f"{suite}-{arch}-{hashlib.sha256(definition.encode()).hexdigest()[:12]}"
 
 

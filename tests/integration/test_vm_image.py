@@ -50,7 +50,13 @@ class Disk:
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
     """Made as the role does, into a cache of its own: a cached image would show how it was made some other day."""
     folder = tmp_path_factory.mktemp("vm-image")
-    arguments = {"image": "bootstrap", "packages": ["zstd"], "arch": "x64", "cache_dir": str(folder)}
+    release = folder / "release-1.tar.zst"
+    (folder / "program").write_text("v1")
+    (folder / "program").chmod(0o755)
+    owned = ["--owner=1234", "--group=1234"]  # whoever packed it
+    subprocess.run(["tar", "--zstd", *owned, "-cf", str(release), "-C", str(folder), "program"], check=True)
+    arguments: dict[str, object] = {"image": "bootstrap", "packages": ["zstd"], "arch": "x64", "cache_dir": str(folder)}
+    arguments["unpack"] = {"/opt/openclaw/releases/1": str(release)}
     command = ["ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", "vm_image", "-a", json.dumps(arguments)]
     command += ["-e", "ansible_python_interpreter={{ ansible_playbook_python }}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
@@ -136,6 +142,14 @@ def test_what_was_asked_for_is_in_it(disk: Disk) -> None:
     sources = [disk.text(f"/etc/apt/sources.list.d/{name}") for name in disk.names("/etc/apt/sources.list.d")]
     sources += [disk.text("/etc/apt/sources.list")] if "sources.list" in disk.names("/etc/apt") else []
     assert "trixie-security" in "".join(sources)
+
+
+def test_an_archive_is_unpacked_in_it(disk: Disk) -> None:
+    """A release is there before the machine is: root's, as if it had been installed."""
+    assert disk.text("/opt/openclaw/releases/1/program") == "v1"
+    for path in ("/opt/openclaw/releases", "/opt/openclaw/releases/1", "/opt/openclaw/releases/1/program"):
+        assert "User:     0   Group:     0" in disk.stat(path)
+        assert "Mode:  0755" in disk.stat(path)
 
 
 def test_owners_are_the_new_systems(disk: Disk) -> None:

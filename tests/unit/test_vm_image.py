@@ -102,19 +102,27 @@ def test_no_shell_error_is_passed_over() -> None:
 
 def test_the_name_tells_suite_and_architecture() -> None:
     """A file name that a person can read."""
-    assert re.fullmatch(r"trixie-x64-[0-9a-f]{12}", image_id("trixie", ["podman"], "x64"))
+    assert re.fullmatch(r"trixie-x64-[0-9a-f]{12}", image_id("trixie", ["podman"], "x64", {}))
 
 
 @given(st.permutations(["podman", "ufw", "zstd", "crun"]))
 def test_the_order_of_packages_does_not_count(packages: list[str]) -> None:
     """The same image is not made again because a list was sorted."""
-    assert image_id("trixie", packages, "x64") == image_id("trixie", ["crun", "podman", "ufw", "zstd"], "x64")
+    assert image_id("trixie", packages, "x64", {}) == image_id("trixie", ["crun", "podman", "ufw", "zstd"], "x64", {})
 
 
 @pytest.mark.parametrize(("suite", "packages"), [("bookworm", ["podman"]), ("trixie", ["podman", "ufw"])])
 def test_another_definition_has_another_name(suite: str, packages: list[str]) -> None:
     """The cache never answers with an image of other packages."""
-    assert image_id(suite, packages, "x64").rpartition("-")[2] != image_id("trixie", ["podman"], "x64").rpartition("-")[2]
+    assert image_id(suite, packages, "x64", {}).rpartition("-")[2] != image_id("trixie", ["podman"], "x64", {}).rpartition("-")[2]
+
+
+def test_what_is_unpacked_counts() -> None:
+    """An image with another release in it is another image; where in the cache the archive lies does not count."""
+    with_it = image_id("trixie", ["podman"], "x64", {"/opt/x": "/cache/release-1.tar.zst"})
+    assert with_it == image_id("trixie", ["podman"], "x64", {"/opt/x": "/elsewhere/release-1.tar.zst"})
+    others = [{}, {"/opt/x": "/cache/release-2.tar.zst"}, {"/opt/y": "/cache/release-1.tar.zst"}]
+    assert with_it not in [image_id("trixie", ["podman"], "x64", unpack) for unpack in others]
 
 
 @pytest.mark.parametrize(

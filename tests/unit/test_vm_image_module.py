@@ -65,6 +65,7 @@ class Lab:
         self.mmdebstrap()
         self.tool("qemu-img", QEMU_IMG)
         self.tool("mke2fs", "#!/bin/sh\n")
+        self.tool("zstd", "#!/bin/sh\n")
         self.tool("sfdisk", "#!/bin/sh\n")
 
     def tool(self, name: str, text: str) -> None:
