@@ -8,7 +8,7 @@ usage() {
 Put a hardened, healthy AI agent gateway where it cannot hurt you.
 
   ./install.sh [options]                 into a disposable virtual machine on this computer, which it makes
-                                         (multipass where it is installed, otherwise qemu; not finished, see docs/vm.md)
+                                         (multipass where it is installed, otherwise qemu)
   ./install.sh HOST [options]            onto an Ubuntu or Debian host that you reach by SSH, as [user@]host[:port]
   ./install.sh -i INVENTORY [options]    onto the hosts of an inventory, see inventories/example
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -18,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "lab"
 HOME = STATE / "vms" / "openclaw"
 
-# The release is being unpacked: half of it is on the disk.
-MOMENT = "Gateway | Check and unpack it"
+# The sandbox's image is being loaded, since a while if that takes a while: half of it is on the disk.
+MOMENT = re.compile(r"0:15 Sandbox \| Load it|TASK \[gateway : ")
 
 
 # What the hosts of the other scenarios are told, and the secrets planted for this one.
@@ -48,10 +49,9 @@ def main() -> int:
 
     log = STATE / "install-1.log"
     first = start(log)
-    while first.poll() is None and MOMENT not in log.read_text(errors="replace"):
+    while first.poll() is None and not MOMENT.search(log.read_text(errors="replace")):
         time.sleep(0.5)
     if first.poll() is None:
-        time.sleep(5)  # into the middle of it; there is nothing in the guest to wait for that would not disturb it
         cut_the_power()
     if first.wait(timeout=300) == 0:
         print("The first run was over before the power was cut.", file=sys.stderr)
