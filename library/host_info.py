@@ -137,6 +137,10 @@ units:
   description: State of the units asked for.
   returned: always
   type: dict
+resolvers:
+  description: Addresses of the resolvers in C(/etc/resolv.conf).
+  returned: always
+  type: list
 port_taken_by:
   description: Process other than the gateway that listens on its port; empty when there is none.
   returned: always
@@ -294,6 +298,7 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "current": current.readlink().name if current.is_symlink() else "",
         "images": images(params["user"], params["image"]),
         "port_taken_by": host.foreign_listener(listeners, params["port"], units, params["unit"]),
+        "resolvers": host.parse_resolvers(text("/etc/resolv.conf")),
         "stale": stale(module),
         "rootful_containers": len(text("/var/lib/containers/storage/overlay-containers/containers.json")) > len("[]\n"),
         "packages": {},
