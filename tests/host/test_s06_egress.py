@@ -222,6 +222,29 @@ def test_a_sandbox_with_a_network_is_no_way_round(arena: Arena, gateway: Host, n
         gateway.run(LOAD)
 
 
+MULTIPATH = """
+import socket
+try:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as one:
+        one.settimeout(3)
+        one.connect(("10.20.30.40", 80))
+        print("reached")
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_no_socket_whose_owner_cannot_be_seen(arena: Arena, gateway: Host) -> None:
+    """S6: multipath connections are made of sockets of the kernel's own. There are none; on this kernel the table would see them."""
+    script = f"python3 - <<'PYTHON'\n{MULTIPATH}\nPYTHON\n"
+    assert arena.run(script, user=USER)[1].strip() == "Protocol not available"
+    gateway.run("sysctl -qw net.mptcp.enabled=1")
+    try:
+        assert arena.run(script, user=USER)[1].strip() == "Connection refused"
+    finally:
+        gateway.run("sysctl -qw net.mptcp.enabled=0")
+
+
 HOLD = """
 import socket, sys
 one = socket.create_connection(("10.20.30.40", 7), 5)
