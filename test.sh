@@ -35,24 +35,6 @@ step() {
   fi
 }
 
-# Run one step in the background; `beside_ends` waits for it, shows what it printed and says whether it passed.
-beside() {
-  beside_name=$1 beside_log=$(mktemp)
-  shift
-  printf '\n=== %s: begun, its output comes at the end\n' "$beside_name"
-  { time "$@"; } >"$beside_log" 2>&1 </dev/null &
-  beside_pid=$!
-  trap 'kill $beside_pid 2>/dev/null || true' EXIT
-}
-
-beside_ends() {
-  local code=0
-  wait "$beside_pid" || code=$?
-  cat "$beside_log"
-  rm -f "$beside_log"
-  return $code
-}
-
 # The distribution's tools for the tests of hosts: nothing is installed that is there.
 distribution_tools() {
   local missing=() package
@@ -78,13 +60,10 @@ if [ "$mode" != --fast ]; then
   else
     step "tools of the distribution" distribution_tools
     python3 tests/lab.py down # what an earlier run may have left, its addresses above all
-    # An emulated machine takes one processor, and as long as all containers together.
-    beside "a machine of its own, made, cut off, attacked, rebuilt (molecule vm)" python3 tests/lab.py laptop molecule test --scenario-name vm
     step "archives from the real registry; senders on real gateways, under faults and attack" pytest tests/integration
     step "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
     step "Debian 13, upgraded (molecule upgrade)" molecule test --scenario-name upgrade
     step "unsafe input (molecule refuses)" molecule test --scenario-name refuses
-    step "$beside_name" beside_ends
     python3 tests/lab.py down
   fi
 fi

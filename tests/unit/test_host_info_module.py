@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FILES = {
     "/etc/os-release": 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
+    "/etc/resolv.conf": "search example\nnameserver 10.255.255.53\nnameserver fe80::1%eth0\n#nameserver 192.0.2.1\n",
     "/proc/meminfo": "MemTotal:        4028896 kB\n",
     "/proc/1501/cgroup": "0::/system.slice/openclaw-gateway.service\n",
     "/proc/1700/cgroup": "0::/system.slice/other.service\n",
@@ -62,7 +63,7 @@ def test_a_fresh_host(run_module: RunModule, arguments: dict[str, Any]) -> None:
     assert (result["arch"], result["memory_mb"]) == ("arm64", 3934)
     assert result["disk_free_mb"] > 0
     assert (result["user"], result["releases"], result["current"], result["images"]) == ({}, [], "", [])
-    assert (result["packages"], result["units"]) == ({}, {})
+    assert (result["packages"], result["units"], result["resolvers"]) == ({}, {}, ["10.255.255.53", "fe80::1"])
 
 
 @pytest.mark.parametrize(("machine", "arch"), [("x86_64", "x64"), ("aarch64", "arm64"), ("riscv64", "riscv64"), ("armv7l", "armv7l")])
@@ -179,3 +180,22 @@ def test_touches_nothing(run_module: RunModule, arguments: dict[str, Any], tmp_p
         "invocation": 0,
     }
     assert snapshot(tmp_path) == before
+
+
+def test_what_cron_and_at_would_do(host_info: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A list that is not there denies nobody; at's is only asked for where at has one. A crontab counts, also one that is a link."""
+    monkeypatch.setattr(host_info, "SPOOL", tmp_path)
+    monkeypatch.setattr(host_info, "AT_DENY", tmp_path / "at.deny")
+    assert host_info.schedulers("no-such-user") == {"deny": ["/etc/cron.deny"], "allow": [], "jobs": []}
+    for name in ("crontabs", "atjobs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "crontabs" / "root").symlink_to("nowhere")
+    (tmp_path / "atjobs" / "a0001").touch()
+    (tmp_path / "at.deny").touch()
+    monkeypatch.setitem(FILES, "/etc/cron.allow", "ada\nroot\n")
+    monkeypatch.setitem(FILES, "/etc/cron.deny", "www-data\nroot\n")
+    assert host_info.schedulers("root") == {
+        "deny": [str(tmp_path / "at.deny")],
+        "allow": ["/etc/cron.allow"],
+        "jobs": [str(tmp_path / "crontabs/root"), str(tmp_path / "atjobs/a0001")],
+    }
