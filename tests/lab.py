@@ -269,9 +269,9 @@ def restart(name: str) -> None:
     wait_until_up(name)
 
 
-def site(name: str, *arguments: str, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
-    """Run site.yml, or another playbook, on one host as an operator does; the caller judges the result."""
-    command = ["ansible-playbook", "-i", "molecule/shared/inventory", "--limit", name, playbook, *arguments]
+def site(name: str, *arguments: str, playbook: str = "site.yml", through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run site.yml, or another playbook, on one host as an operator does; the caller judges the result. `through`: a command in front."""
+    command = [*through, "ansible-playbook", "-i", "molecule/shared/inventory", "--limit", name, playbook, *arguments]
     environment = {**os.environ, "NO_COLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=900)
 
