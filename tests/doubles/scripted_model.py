@@ -46,6 +46,9 @@ def answer(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
     if not orders:
         return {"role": "assistant", "content": "OK"}, "stop"
     place, (verb, tool, content) = orders[-1]
+    answered = [i for i, m in enumerate(messages) if i > place and m.get("role") == "assistant" and not m.get("tool_calls")]
+    if answered and any(m.get("role") == "user" for m in messages[answered[0] :]):
+        return {"role": "assistant", "content": "OK"}, "stop"
     if verb == "SAY":
         return {"role": "assistant", "content": content}, "stop"
     # After a tool call the last message is not always the tool's: look for any of role `tool`.

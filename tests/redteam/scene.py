@@ -215,7 +215,8 @@ class Scene:
             "streaming": {"mode": "off"},
         }
         model = {"models": {"providers": {"scripted": {"baseUrl": f"http://{outside}:{MODEL}/v1"}}}}
-        return {**model, "channels": {"telegram": telegram}, "messages": {"inbound": {"debounceMs": 0}}}
+        quiet = {"agents": {"defaults": {"heartbeat": {"every": "0m"}}}, "messages": {"inbound": {"debounceMs": 0}}}
+        return {**model, **quiet, "channels": {"telegram": telegram}}
 
     def configure(self, change: Step) -> None:
         """Change the configuration and wait until the running gateway has taken it."""
@@ -326,7 +327,7 @@ class Scene:
         sent, told = len(self.doubles.sent()), len(self.doubles.told())
         self.doubles.say(sender, text, **further)
         chat = further.get("chat", sender)
-        wait_for(lambda: any(m["chat"] == chat for m in self.doubles.sent(sent, wait=5)), f"the bot answers {text[:60]}", 60)
+        wait_for(lambda: any(m["chat"] == chat for m in self.doubles.sent(sent, wait=5)), f"the bot answers {text[:60]}", 30)
         return self.doubles.told(told), [str(message["text"]) for message in self.doubles.sent(sent)]
 
     def only_canaries(self, learned: list[dict[str, Any]]) -> str:
