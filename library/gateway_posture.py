@@ -57,6 +57,10 @@ options:
     description: Whether this host may forward connections from outside.
     type: bool
     default: false
+  egress_mode:
+    description: What its user may reach, as in the variable of that name.
+    type: str
+    default: guarded
   ssh_ports:
     description: Ports on which SSH may listen to the world.
     type: list
@@ -129,10 +133,14 @@ ARGUMENT_SPEC = {
     "probe": {"type": "str", "default": ""},
     "passwords_off": {"type": "bool", "default": False},
     "forwarding": {"type": "bool", "default": False},
+    "egress_mode": {"type": "str", "default": "guarded"},
     "ssh_ports": {"type": "list", "elements": "int", "required": True},
     "allowed_listeners": {"type": "list", "elements": "str", "default": []},
 }
 
+# What was loaded last, in nft's own words: roles/egress writes it.
+EGRESS_LOADED = Path("/run/lobsterpot/egress.loaded")
+PROXY_USER = "lobsterpot-proxy"
 AUDIT_SECONDS = 120
 OUTPUT_LIMIT = 1 << 20
 
@@ -169,6 +177,14 @@ def output(*command: str, seconds: float = 30) -> str:
         return ""
 
 
+def owner(pid: int) -> str:
+    """The user that a process runs as; empty when it is gone or has no name."""
+    try:
+        return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
+    except (OSError, KeyError):
+        return ""
+
+
 class Reader:
     """Reads one topic per method; each returns its problems."""
 
@@ -183,6 +199,7 @@ class Reader:
         self.probe = str(params["probe"])
         self.passwords_off = bool(params["passwords_off"])
         self.forwarding = bool(params["forwarding"])
+        self.egress_mode = str(params["egress_mode"])
         self.ssh_ports: list[int] = list(params["ssh_ports"])  # type: ignore[call-overload] # list of int by the argument spec
         self.allowed: list[str] = list(params["allowed_listeners"])  # type: ignore[call-overload] # list of str likewise
         self.audit_warnings: list[str] = []
@@ -208,7 +225,9 @@ class Reader:
         found = host.parse_listeners(output("ss", "-HltunpO"))
         if not found:
             return ["ss shows no socket at all, not even SSH's"]
-        return posture.listener_problems(found, self.ssh_ports, self.allowed)
+        # The proxy asks resolvers from sockets that look like listening ones. UFW lets nothing in there but answers.
+        asking = [item for item in found if item.protocol == "udp" and self.egress_mode == "allowlist" and owner(item.pid) == PROXY_USER]
+        return posture.listener_problems([item for item in found if item not in asking], self.ssh_ports, self.allowed)
 
     def firewall(self) -> list[str]:
         problems = [] if "Status: active" in output("ufw", "status") else ["UFW is not active"]
@@ -217,6 +236,14 @@ class Reader:
         if not self.forwarding and "drop" not in output("nft", "list", "table", "inet", "lobsterpot_forward"):
             problems.append("the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward")
         return problems
+
+    def outbound(self) -> list[str]:
+        try:
+            recorded = EGRESS_LOADED.read_text()
+        except OSError:
+            recorded = ""
+        loaded = output("nft", "--stateless", "list", "table", "inet", "lobsterpot_egress")
+        return posture.egress_problems(loaded, recorded, self.user, self.egress_mode)
 
     def bans(self) -> list[str]:
         return [] if "sshd" in output("fail2ban-client", "status") else ["fail2ban does not watch sshd"]
@@ -232,7 +259,9 @@ class Reader:
         groups = sorted(group.gr_name for group in grp.getgrall() if self.user in group.gr_mem)
         shadow = next((line for line in Path("/etc/shadow").read_text().splitlines() if line.startswith(f"{self.user}:")), "::")
         sudo = output("sudo", "-n", "-l", "-U", self.user)
-        return posture.user_problems(self.user, groups, entry.pw_shell, shadow.split(":")[1], sudo)
+        crontab = Path("/var/spool/cron/crontabs") / self.user
+        problems = [f"{self.user} left jobs for cron: {crontab}"] if os.path.lexists(crontab) else []
+        return problems + posture.user_problems(self.user, groups, entry.pw_shell, shadow.split(":")[1], sudo)
 
     def release(self) -> list[str]:
         current = self.root / "current"
@@ -303,7 +332,7 @@ def main() -> None:
         audit = Question(module.params["command"], "security", "audit", "--json")
     except OSError as error:
         module.fail_json(msg=f"The gateway's command cannot be run: {error}")
-    topics = ("service", "listeners", "firewall", "bans", "ssh", "account", "release", "files", "sandbox")
+    topics = ("service", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox")
     checks = {topic: getattr(reader, topic)() for topic in topics}
     checks["audit"] = reader.audit(audit.answer(AUDIT_SECONDS))
     problems = [problem for found in checks.values() for problem in found]

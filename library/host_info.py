@@ -109,6 +109,10 @@ user:
   description: The gateway's user; empty while there is none.
   returned: always
   type: dict
+schedulers:
+  description: What cron and at would do for the gateway's user - files that do not deny it, files that allow it, jobs that it left.
+  returned: always
+  type: dict
 releases:
   description: Ids of the installed releases.
   returned: always
@@ -137,6 +141,10 @@ units:
   description: State of the units asked for.
   returned: always
   type: dict
+resolvers:
+  description: Addresses of the resolvers in C(/etc/resolv.conf).
+  returned: always
+  type: list
 port_taken_by:
   description: Process other than the gateway that listens on its port; empty when there is none.
   returned: always
@@ -233,6 +241,19 @@ def user(name: str) -> dict[str, object]:
     }
 
 
+def schedulers(name: str) -> dict[str, list[str]]:
+    """What cron and at would still do for a user: files that do not deny it, files that allow it, jobs that it left."""
+    number = pwd.getpwnam(name).pw_uid if name in (entry.pw_name for entry in pwd.getpwall()) else -1
+    spool = Path("/var/spool/cron")
+    at_jobs = [path for path in sorted(spool.glob("atjobs/*")) if path.lstat().st_uid == number and not path.is_dir()]
+    deny = ["/etc/cron.deny", *(["/etc/at.deny"] if Path("/etc/at.deny").exists() else [])]
+    return {
+        "deny": [path for path in deny if name not in text(path).split()],
+        "allow": [path for path in ("/etc/cron.allow", "/etc/at.allow") if name in text(path).split()],
+        "jobs": [str(path) for path in (spool / "crontabs" / name, *at_jobs) if os.path.lexists(path)],
+    }
+
+
 def images(name: str, image: str) -> list[str]:
     """Ask the gateway user's own podman, as that user: root does not read a store that somebody else writes.
 
@@ -290,10 +311,12 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
         "ssh": ssh(module),
         "user": user(params["user"]),
+        "schedulers": schedulers(params["user"]),
         "releases": names(params["releases_dir"]),
         "current": current.readlink().name if current.is_symlink() else "",
         "images": images(params["user"], params["image"]),
         "port_taken_by": host.foreign_listener(listeners, params["port"], units, params["unit"]),
+        "resolvers": host.parse_resolvers(text("/etc/resolv.conf")),
         "stale": stale(module),
         "rootful_containers": len(text("/var/lib/containers/storage/overlay-containers/containers.json")) > len("[]\n"),
         "packages": {},

@@ -122,6 +122,11 @@ def subordinate_ids(text: str, user: str) -> int:
     return sum(int(row[2]) for row in rows if len(row) == 3 and row[0] == user and row[2].isdigit())  # noqa: PLR2004
 
 
+def parse_resolvers(text: str) -> list[str]:
+    """Return the addresses of the resolvers in /etc/resolv.conf, without zones. Format: resolv.conf(5)."""
+    return re.findall(r"^[ \t]*nameserver[ \t]+([0-9A-Fa-f.:]+)", text, re.MULTILINE)
+
+
 def unit_of(cgroup: str) -> str:
     """Return the service that a process belongs to, from /proc/PID/cgroup; empty if it belongs to none."""
     found: list[str] = re.findall(r"([^/\n]+\.service)", cgroup)

@@ -67,6 +67,18 @@ def user_problems(name: str, groups: Sequence[str], shell: str, password: str, s
     return problems
 
 
+def egress_problems(loaded: str, recorded: str, user: str, mode: str) -> list[str]:
+    """Compare the table of what `user` may send, as nft lists it, with what was loaded last and with the mode that is wanted."""
+    again = "systemctl reload lobsterpot-egress"
+    if not loaded:
+        return [f"the table of what {user} may send is not loaded: {again}"]
+    if loaded != recorded:
+        return [f"the table of what {user} may send was changed since it was loaded: {again}"]
+    if f"meta skuid @users goto {mode}\n" not in loaded:
+        return [f"the table of what {user} may send is not in mode {mode}"]
+    return []
+
+
 def file_problems(path: str, owner: int, group: int, mode: int, want: tuple[int, int, int]) -> list[str]:
     """Compare owner, group and permissions of a file with what they must be."""
     if (owner, group, mode) == want:

@@ -94,6 +94,28 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
         ["as plain text", "Put it into gateway_secrets"],
     ),
     "the operator shut out": ({"ssh_deny_users": ["admin"]}, ["ssh_deny_users must be plain names", "lock yourself out"]),
+    "an exception for everything": (
+        {"egress_exceptions": [{"address": "0.0.0.0/0", "port": 443, "protocol": "tcp", "comment": "all"}]},
+        ["egress_exceptions[0].address: 0.0.0.0/0 opens a whole network", "Nothing was changed"],
+    ),
+    "an exception for a private range": (
+        {"egress_exceptions": [{"address": "fd00::/8", "port": 443, "protocol": "tcp", "comment": "home"}]},
+        ["egress_exceptions[0].address: fd00::/8 opens a whole network", "Nothing was changed"],
+    ),
+    "an exception without a port": (
+        {"egress_exceptions": [{"address": "10.0.0.5", "protocol": "tcp", "comment": "model"}]},
+        ["egress_exceptions[0] must have address, port, protocol and comment", "Nothing was changed"],
+    ),
+    "a wildcard for a top-level domain": (
+        {"egress_mode": "allowlist", "egress_domains": ["*.com"]},
+        ["egress_domains[0]: '*.com' opens a whole top-level domain", "Nothing was changed"],
+    ),
+    "a wildcard for everything": (
+        {"egress_mode": "allowlist", "egress_domains": ["*"]},
+        ["egress_domains[0]: '*' is no domain", "Nothing was changed"],
+    ),
+    "an allowlist of nothing": ({"egress_mode": "allowlist"}, ["egress_domains", "no domain is named", "Nothing was changed"]),
+    "an unknown mode": ({"egress_mode": "closed"}, ["egress_mode", "guarded, allowlist, open"]),
     "a certificate that is none": (
         {"baseline_extra_ca_certificates": {"x": "text"}},
         ["baseline_extra_ca_certificates"],
@@ -144,6 +166,14 @@ def test_an_unsupported_system(tmp_path: Path, system: str, version: str) -> Non
         said = refused(tmp_path, {})
     assert f"runs {system} {version}" in said
     assert "Supported are Ubuntu 24.04 and 26.04, Debian 12 and 13" in said
+
+
+def test_a_host_without_a_resolver(tmp_path: Path) -> None:
+    """S14: what cannot be found before the run would not be found after it."""
+    with changed_host("cp /etc/resolv.conf /root/resolv; echo >/etc/resolv.conf", "cat /root/resolv >/etc/resolv.conf; rm /root/resolv"):
+        said = refused(tmp_path, {})
+    assert "/etc/resolv.conf of" in said
+    assert "names no resolver" in said
 
 
 def test_an_unreachable_npm_mirror(tmp_path: Path) -> None:

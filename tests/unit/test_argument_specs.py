@@ -115,6 +115,9 @@ def test_secrets_are_plain() -> None:
     ("role", "name", "value"),
     [
         ("baseline", "baseline_extra_packages", {"htop": True}),
+        ("egress", "egress_exceptions", ["10.0.0.5"]),
+        ("egress", "egress_mode", "closed"),
+        ("egress", "egress_proxy_port", "web"),
         ("firewall", "firewall_extra_rules", ["443"]),
         ("firewall", "firewall_extra_ssh_ports", ["ssh"]),
         ("gateway", "gateway_model_keys", "zebra-secret"),

@@ -33,12 +33,13 @@ PRINTED = {
     "ss -HltunpO": 'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n',
     "ufw status": "Status: active\nDefault: deny (incoming), allow (outgoing), disabled (routed)\n",
     "nft list": "table inet lobsterpot_forward {\n\tcounter packets 0 bytes 0 drop\n}\n",
+    "nft --stateless": "table inet lobsterpot_egress {\n\t\tmeta skuid @users goto guarded\n}\n",
     "fail2ban-client status": "Status\n|- Number of jail:\t1\n`- Jail list:\tsshd\n",
     "/usr/sbin/sshd -T": "permitemptypasswords no\ndenyusers daemon\n",
     "sudo -n": "User daemon is not allowed to run sudo on host.\n",
     "/usr/local/lib/lobsterpot/run-as-daemon podman": "0123456789ab\n",
 }
-TOPICS = ["service", "listeners", "firewall", "bans", "ssh", "account", "release", "files", "sandbox", "audit"]
+TOPICS = ["service", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox", "audit"]
 
 
 class Probe(http.server.BaseHTTPRequestHandler):
@@ -61,10 +62,12 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture(autouse=True)
-def printed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """What the tools print; a test may change it."""
     answers = dict(PRINTED)
     monkeypatch.setattr(gateway_posture, "output", lambda *command, **_: answers[" ".join(command[:2])])
+    (tmp_path / "egress.loaded").write_text(PRINTED["nft --stateless"])
+    monkeypatch.setattr(gateway_posture, "EGRESS_LOADED", tmp_path / "egress.loaded")
     # The account is one that every Linux has; its shell and password are not the test's business.
     entry = pwd.struct_passwd(("daemon", "x", 1, 1, "", "/", "/usr/sbin/nologin"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: entry)
@@ -150,6 +153,13 @@ def test_a_host_in_order(run_module: RunModule, arguments: dict[str, Any]) -> No
             ["UFW does not deny incoming traffic by default"],
         ),
         ("nft list", "", "firewall", ["the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward"]),
+        ("nft --stateless", "", "outbound", ["the table of what daemon may send is not loaded: systemctl reload lobsterpot-egress"]),
+        (
+            "nft --stateless",
+            "table inet lobsterpot_egress {\n\t\tmeta skuid @users goto open\n}\n",
+            "outbound",
+            ["the table of what daemon may send was changed since it was loaded: systemctl reload lobsterpot-egress"],
+        ),
         ("ss -HltunpO", "", "listeners", ["ss shows no socket at all, not even SSH's"]),
         ("fail2ban-client status", "", "bans", ["fail2ban does not watch sshd"]),
         (
@@ -182,6 +192,35 @@ def test_a_tool_that_says_otherwise(
     result = run_module("gateway_posture", arguments)
     assert result["checks"][topic] == problems
     assert result["problems"] == problems
+
+
+def test_outbound_traffic_in_another_mode(run_module: RunModule, arguments: dict[str, Any]) -> None:
+    """What is loaded is whole, and is not what the inventory asks for."""
+    result = run_module("gateway_posture", {**arguments, "egress_mode": "allowlist"})
+    assert result["problems"] == ["the table of what daemon may send is not in mode allowlist"]
+
+
+def test_the_proxys_own_questions(
+    run_module: RunModule, arguments: dict[str, Any], printed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sockets for DNS count as none in the mode that has a proxy; what another user runs under its name does count."""
+    printed["nft --stateless"] = printed["nft --stateless"].replace("guarded", "allowlist")
+    gateway_posture.EGRESS_LOADED.write_text(printed["nft --stateless"])
+    printed["ss -HltunpO"] += 'udp UNCONN 0 0 *:41561 *:* users:(("squid",pid=71,fd=5))\n'
+    problem = ["squid listens on * udp/41561, outside loopback"]
+    for owner, mode, problems in (
+        ("lobsterpot-proxy", "allowlist", []),
+        ("openclaw", "allowlist", problem),
+        ("lobsterpot-proxy", "guarded", problem),
+    ):
+        monkeypatch.setattr(gateway_posture, "owner", lambda _pid, name=owner: name)
+        assert run_module("gateway_posture", {**arguments, "egress_mode": mode})["checks"]["listeners"] == problems
+
+
+def test_who_runs_a_process() -> None:
+    """From /proc; a process that is gone belongs to nobody."""
+    assert gateway_posture.owner(os.getpid()) == "root"
+    assert gateway_posture.owner(0) == ""
 
 
 def test_a_gateway_that_does_not_answer(run_module: RunModule, arguments: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FILES = {
     "/etc/os-release": 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
+    "/etc/resolv.conf": "search example\nnameserver 10.255.255.53\nnameserver fe80::1%eth0\n#nameserver 192.0.2.1\n",
     "/proc/meminfo": "MemTotal:        4028896 kB\n",
     "/proc/1501/cgroup": "0::/system.slice/openclaw-gateway.service\n",
     "/proc/1700/cgroup": "0::/system.slice/other.service\n",
@@ -62,7 +63,7 @@ def test_a_fresh_host(run_module: RunModule, arguments: dict[str, Any]) -> None:
     assert (result["arch"], result["memory_mb"]) == ("arm64", 3934)
     assert result["disk_free_mb"] > 0
     assert (result["user"], result["releases"], result["current"], result["images"]) == ({}, [], "", [])
-    assert (result["packages"], result["units"]) == ({}, {})
+    assert (result["packages"], result["units"], result["resolvers"]) == ({}, {}, ["10.255.255.53", "fe80::1"])
 
 
 @pytest.mark.parametrize(("machine", "arch"), [("x86_64", "x64"), ("aarch64", "arm64"), ("riscv64", "riscv64"), ("armv7l", "armv7l")])
