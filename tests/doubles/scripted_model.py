@@ -5,10 +5,10 @@ https://platform.openai.com/docs/api-reference/chat), as far as the gateway uses
 
     CALL <tool> <arguments as JSON>
 
-it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. `TRY` does the same
-and answers `DONE`. To `SAY <text as JSON>` it answers the text. Anything else gets `OK`. `GET /test/heard?since=0` is all that it was ever
-told, a list of the requests: what a hostile model has learned. It listens on 127.0.0.1, port 9911 or the one named on the command line, and
-needs nothing but Python.
+it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. `TRY` and a list
+of mappings of a tool to its arguments calls one after the other and then answers `DONE`. To `SAY <text as JSON>` it answers the text.
+Anything else gets `OK`. `GET /test/heard?since=0` is all that it was ever told, a list of the requests: what a hostile model has learned.
+It listens on 127.0.0.1, port 9911 or the one named on the command line, and needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import urllib.parse
 from typing import Any
 
-ORDER = re.compile(r'(CALL|TRY|SAY) (\w*) ?(?=[{"])')
+ORDER = re.compile(r'(CALL|TRY|SAY) (\w*) ?(?=[{"\[])')
 HEARD: list[Any] = []
 
 
@@ -36,7 +36,9 @@ def order_of(message: dict[str, Any]) -> tuple[str, str, Any] | None:
     """The verb, the tool, and its arguments or a text. A message that the gateway repeats in quotes is no order."""
     found = ORDER.search(text_of(message.get("content"))) if message.get("role") == "user" else None
     with contextlib.suppress(json.JSONDecodeError):
-        return (found[1], found[2], json.JSONDecoder().raw_decode(found.string, found.end())[0]) if found else None
+        content = json.JSONDecoder().raw_decode(found.string, found.end())[0] if found else None
+        if found and isinstance(content, {"CALL": dict, "TRY": list, "SAY": str}[found[1]]):
+            return found[1], found[2], content
     return None
 
 
@@ -53,12 +55,14 @@ def answer(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
         return {"role": "assistant", "content": content}, "stop"
     # After a tool call the last message is not always the tool's: look for any of role `tool`.
     results = [m for m in messages[place + 1 :] if m.get("role") == "tool"]
-    if results and verb == "TRY":
+    if verb == "TRY" and len(results) == len(content):
         return {"role": "assistant", "content": "DONE"}, "stop"
-    if results:
+    if verb == "TRY":
+        ((tool, content),) = content[len(results)].items()
+    elif results:
         return {"role": "assistant", "content": "RESULT " + json.dumps(text_of(results[-1].get("content")))}, "stop"
     function = {"name": tool, "arguments": json.dumps(content)}
-    tool_call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    tool_call = {"index": 0, "id": f"call_{place}_{len(results)}", "type": "function", "function": function}
     return {"role": "assistant", "content": None, "tool_calls": [tool_call]}, "tool_calls"
 
 

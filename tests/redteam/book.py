@@ -81,8 +81,8 @@ class Mutation:
     control: str
     threat: str
     attack: str
-    off: str = ""
-    on: str = ""
+    switch_off: str = ""
+    switch_on: str = ""
     config: Step = field(default_factory=dict)
 
     @property

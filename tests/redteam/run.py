@@ -17,9 +17,10 @@ def everything(attacks: Iterable[Attack], mutations: Iterable[Mutation], progres
     """Run all of them; a line for each goes to `progress` at once."""
     results = []
     with Scene() as scene:
-        for work in (*attacks, *mutations):
+        work: list[Attack | Mutation] = [*attacks, *mutations]
+        for item in work:
             begin = time.monotonic()
-            result = one(scene, work) if isinstance(work, Attack) else mutated(scene, work)
+            result = one(scene, item) if isinstance(item, Attack) else mutated(scene, item)
             results.append(result)
             words = (f"{time.monotonic() - begin:5.1f} s", "      " if result.good else "WRONG ", result.state, result.name, result.why)
             print(*words, file=progress, flush=True)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import ctypes
 import http.client
+import itertools
 import json
 import re
 import secrets
 import shlex
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import pytest
 
 from tests import lab
 from tests.arena import Arena
 from tests.host.attack import CONFIG, NAME, UNIT, USER, Host, wait_for
 from tests.redteam.book import Attack, Mutation, Step
-from tests.redteam.judge import GATEWAYS_OWN, Outcome, Verdict, judge
+from tests.redteam.judge import GATEWAYS_OWN, NOT_SHOWN, Outcome, Verdict, judge
 
 MODEL, TELEGRAM = 9911, 9912
 NEIGHBOUR = "10.213.0.66"
@@ -156,7 +161,7 @@ class Scene:
         self.mark = f"redteam-{secrets.token_hex(4)}"
         self.loot = f"loot{secrets.token_hex(12)}"
         self.canaries: dict[str, str] = {}
-        self.friend = 2000
+        self.friend = 1_000_000 + secrets.randbelow(8_000_000)  # a session of an earlier run is not met again
         self.strangers = 700
 
     # --------------------------------------------------------------------------------------------- set up, take down
@@ -177,7 +182,7 @@ class Scene:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.host.run(UPROOT)
-        friends = "DELETE FROM channel_pairing_allow_entries WHERE channel_key = 'telegram' AND entry BETWEEN '2001' AND '2999'"
+        friends = "DELETE FROM channel_pairing_allow_entries WHERE CAST(entry AS INTEGER) BETWEEN 1000000 AND 9999999"
         self.host.sql(friends, "DELETE FROM channel_pairing_requests WHERE channel_key = 'telegram'")
         self.host.run(
             f"test ! -e /root/config.away || {{ cp -a /root/config.away {CONFIG}; rm /root/config.away; systemctl restart {UNIT}; }}"
@@ -248,10 +253,12 @@ class Scene:
         if attack.before:
             self.host.run(self.filled(attack.before))
         try:
-            outcome = getattr(self, f"as_{attack.actor.replace('-', '_')}")(attack)
+            outcome: Outcome = getattr(self, f"as_{attack.actor.replace('-', '_')}")(attack)
             if attack.operator:
                 outcome.came_back += self.operator(attack.operator)
             outcome.host_won = bool(attack.won_on_host) and self.host.code(self.filled(attack.won_on_host)) == 0
+        except (OSError, subprocess.SubprocessError, pytest.fail.Exception) as error:
+            return Verdict(NOT_SHOWN, f"{type(error).__name__}: {error}")
         finally:
             if attack.after:
                 self.host.run(self.filled(attack.after))
@@ -289,16 +296,16 @@ class Scene:
         return Outcome(ran=f"{self.mark} begins" in said and f"{self.mark} ends" in said, came_back="\n".join(lines))
 
     def as_model(self, attack: Attack) -> Outcome:
-        """The friend's message makes the model call the tool. What the model was told in the end is what it got."""
+        """The friend's message makes the model call the tools, or say something. What the model was told in the end is what it got."""
         outcome = Outcome(ran=True)
-        for step in attack.steps:
-            ((tool, arguments),) = step.items()
-            content = self.filled(json.dumps(arguments))
-            learned, replies = self.exchange(self.friend, f"SAY {content}" if tool == "say" else f"TRY {tool} {content}")
-            results = [text_of(m) for request in learned for m in request["messages"] if m.get("role") == "tool"]
-            outcome.ran &= bool(results) or tool == "say"
-            outcome.came_back += "\n".join([*results[-1:], *replies, ""])
-            outcome.came_back += self.only_canaries(learned)
+        for speaks, steps in itertools.groupby(attack.steps, key=lambda step: "say" in step):
+            calls = list(steps)
+            orders = [f"SAY {json.dumps(step['say'])}" for step in calls] if speaks else [f"TRY {json.dumps(calls)}"]
+            for order in orders:
+                learned, replies = self.exchange(self.friend, self.filled(order))
+                results = [text_of(m) for m in learned[-1]["messages"] if m.get("role") == "tool"] if learned else []
+                outcome.ran &= speaks or len(results) >= len(calls)
+                outcome.came_back += "\n".join([*([] if speaks else results[-len(calls) :]), *replies, ""]) + self.only_canaries(learned)
         return outcome
 
     def as_friend(self, attack: Attack) -> Outcome:
@@ -347,7 +354,8 @@ class Scene:
     def operator(self, name: str) -> str:
         """What the operator sees of a playbook; the operator, too, reaches the host through the arena only."""
         settings = ["env", "NO_COLOR=1", "ANSIBLE_NOCOLOR=1", f"ANSIBLE_CONFIG={lab.ROOT}/ansible.cfg"]
-        command = self.arena.exec(*settings, "ansible-playbook", "-i", "molecule/shared/inventory", "--limit", NAME, name)
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        command = self.arena.exec(*settings, program, "-i", "molecule/shared/inventory", "--limit", NAME, name)
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, timeout=120)
         return done.stdout + done.stderr
 
@@ -356,8 +364,8 @@ class Scene:
     def without(self, mutation: Mutation) -> Iterator[None]:
         """The host with one control switched off."""
         try:
-            if mutation.off:
-                self.host.run(self.filled(mutation.off))
+            if mutation.switch_off:
+                self.host.run(self.filled(mutation.switch_off))
             if mutation.config:
                 self.host.run(f"cp -a {CONFIG} /root/config.before")
                 self.configure(mutation.config)
@@ -369,8 +377,8 @@ class Scene:
                 self.host.run(f"mv /root/config.before {CONFIG}")
                 self.taken(now)
                 self.meet_a_friend()
-            if mutation.on:
-                self.host.run(self.filled(mutation.on))
+            if mutation.switch_on:
+                self.host.run(self.filled(mutation.switch_on))
 
 
 def text_of(message: dict[str, Any]) -> str:
