@@ -343,7 +343,7 @@ class Scene:
         sent, told = len(self.doubles.sent()), len(self.doubles.told())
         self.doubles.say(sender, text, **further)
         chat = further.get("chat", sender)
-        wait_for(lambda: any(m["chat"] == chat for m in self.doubles.sent(sent, wait=5)), f"the bot answers {text[:60]}", 30)
+        wait_for(lambda: any(m["chat"] == chat for m in self.doubles.sent(sent, wait=5)), f"the bot answers {text[:60]}", 90)
         return self.doubles.told(told), [str(message["text"]) for message in self.doubles.sent(sent)]
 
     def only_canaries(self, learned: list[dict[str, Any]]) -> str:
