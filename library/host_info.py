@@ -173,6 +173,8 @@ ARGUMENT_SPEC = {
     "units": {"type": "list", "elements": "str", "default": []},
 }
 
+SPOOL = Path("/var/spool/cron")
+AT_DENY = Path("/etc/at.deny")
 CA_DIR = "/usr/local/share/ca-certificates"
 
 # The second asks for a password through PAM.
@@ -243,14 +245,16 @@ def user(name: str) -> dict[str, object]:
 
 def schedulers(name: str) -> dict[str, list[str]]:
     """What cron and at would still do for a user: files that do not deny it, files that allow it, jobs that it left."""
-    number = pwd.getpwnam(name).pw_uid if name in (entry.pw_name for entry in pwd.getpwall()) else -1
-    spool = Path("/var/spool/cron")
-    at_jobs = [path for path in sorted(spool.glob("atjobs/*")) if path.lstat().st_uid == number and not path.is_dir()]
-    deny = ["/etc/cron.deny", *(["/etc/at.deny"] if Path("/etc/at.deny").exists() else [])]
+    try:
+        number = pwd.getpwnam(name).pw_uid
+    except KeyError:
+        number = -1
+    deny = ["/etc/cron.deny", *([str(AT_DENY)] if AT_DENY.exists() else [])]
+    jobs = [SPOOL / "crontabs" / name, *(path for path in sorted(SPOOL.glob("atjobs/[!.]*")) if path.lstat().st_uid == number)]
     return {
         "deny": [path for path in deny if name not in text(path).split()],
         "allow": [path for path in ("/etc/cron.allow", "/etc/at.allow") if name in text(path).split()],
-        "jobs": [str(path) for path in (spool / "crontabs" / name, *at_jobs) if os.path.lexists(path)],
+        "jobs": [str(path) for path in jobs if os.path.lexists(path)],
     }
 
 

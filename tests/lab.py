@@ -273,6 +273,8 @@ def site(name: str, *arguments: str, playbook: str = "site.yml", through: tuple[
     """Run site.yml, or another playbook, on one host as an operator does; the caller judges the result. `through`: a command in front."""
     command = [*through, "ansible-playbook", "-i", "molecule/shared/inventory", "--limit", name, playbook, *arguments]
     environment = {**os.environ, "NO_COLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    if through:  # a connection that Ansible keeps open out here leads nowhere in there
+        environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(STATE / "cp-through")
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=900)
 
 

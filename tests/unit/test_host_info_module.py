@@ -180,3 +180,22 @@ def test_touches_nothing(run_module: RunModule, arguments: dict[str, Any], tmp_p
         "invocation": 0,
     }
     assert snapshot(tmp_path) == before
+
+
+def test_what_cron_and_at_would_do(host_info: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A list that is not there denies nobody; at's is only asked for where at has one. A crontab counts, also one that is a link."""
+    monkeypatch.setattr(host_info, "SPOOL", tmp_path)
+    monkeypatch.setattr(host_info, "AT_DENY", tmp_path / "at.deny")
+    assert host_info.schedulers("no-such-user") == {"deny": ["/etc/cron.deny"], "allow": [], "jobs": []}
+    for name in ("crontabs", "atjobs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "crontabs" / "root").symlink_to("nowhere")
+    (tmp_path / "atjobs" / "a0001").touch()
+    (tmp_path / "at.deny").touch()
+    monkeypatch.setitem(FILES, "/etc/cron.allow", "ada\nroot\n")
+    monkeypatch.setitem(FILES, "/etc/cron.deny", "www-data\nroot\n")
+    assert host_info.schedulers("root") == {
+        "deny": [str(tmp_path / "at.deny")],
+        "allow": ["/etc/cron.allow"],
+        "jobs": [str(tmp_path / "crontabs/root"), str(tmp_path / "atjobs/a0001")],
+    }

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""What the table of roles/egress costs: throughput, connections and datagrams a second with it and without it.
+
+    sudo .venv/bin/python benchmarks/egress.py HOST
+
+HOST is a converged host of the lab; its table is read and loaded into a namespace that is made for this, beside another that plays the
+internet. Nothing leaves them. The measuring process has the number of the gateway's user. One run, in turns, the best of each; the ratios
+are what counts.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests import lab
+
+NEAR, FAR = "lp-bench-near", "lp-bench-far"
+HERE, PEER = "198.51.100.1", "198.51.100.2"
+PORT = 9000
+TURNS = 5
+SECONDS = 2
+TABLE = "inet lobsterpot_egress"
+
+# Takes what comes and throws it away; a connection that says nothing is answered with a byte.
+SINK = f"""
+import socket, threading
+def serve(one):
+    data = memoryview(bytearray(1 << 20))
+    one.sendall(b"x")
+    while one.recv_into(data):
+        pass
+    one.close()
+listening = socket.create_server(("", {PORT}), backlog=4096)
+while True:
+    threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+"""
+
+# Prints MB a second of one connection, connections a second one after the other, datagrams a second, rejected connections a second.
+MEASURE = f"""
+import json, socket, time
+peer = ("{PEER}", {PORT})
+def rate(work, seconds={SECONDS}):
+    begin, count = time.monotonic(), 0
+    while time.monotonic() < begin + seconds:
+        count += work()
+    return count / (time.monotonic() - begin)
+block = b"x" * (1 << 18)
+stream = socket.create_connection(peer)
+stream.recv(1)
+def send():
+    stream.sendall(block)
+    return len(block) / 1e6
+def connect():
+    with socket.create_connection(peer) as one:
+        one.recv(1)
+    return 1
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.connect(peer)
+def datagram():
+    try:
+        datagrams.send(b"x" * 100)
+    except OSError:
+        pass
+    return 1
+found = {{"MB/s": rate(send), "connections/s": rate(connect), "datagrams/s": rate(datagram)}}
+print(json.dumps(found))
+"""
+
+REJECTED = """
+import json, socket, time
+def refused():
+    try:
+        socket.create_connection(("169.254.169.254", 80), 5).close()
+        return 1e9
+    except OSError:
+        return 1
+begin = time.monotonic()
+count = sum(refused() for _ in range(500))
+print(json.dumps({"microseconds": (time.monotonic() - begin) / count * 1e6}))
+"""
+
+
+def inside(space: str, *command: str) -> list[str]:
+    return ["ip", "netns", "exec", space, *command]
+
+
+def measure(program: str, user: int) -> dict[str, float]:
+    who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    figures: dict[str, float] = json.loads(lab.run(*inside(NEAR, *who, "python3", "-I", "-"), text_in=program))
+    return figures
+
+
+def namespaces() -> None:
+    for space in (NEAR, FAR):
+        lab.run("ip", "netns", "add", space)
+        lab.run("ip", "-n", space, "link", "set", "lo", "up")
+    lab.run("ip", "-n", NEAR, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", FAR)
+    for space, address in ((NEAR, HERE), (FAR, PEER)):
+        lab.run("ip", "-n", space, "address", "add", f"{address}/24", "dev", "eth0")
+        lab.run("ip", "-n", space, "link", "set", "eth0", "up")
+    lab.run("ip", "-n", NEAR, "route", "add", "default", "via", PEER)
+    # Connections are followed in both cases, as on a host with UFW.
+    lab.run(*inside(NEAR, "nft", "add table inet follow; add chain inet follow in { type filter hook input priority 0; }"))
+    lab.run(*inside(NEAR, "nft", "add rule inet follow in ct state invalid drop"))
+
+
+def main() -> None:
+    name = sys.argv[1]
+    table = lab.inside(name, f"nft --stateless list table {TABLE}")
+    user = int(lab.inside(name, "id -u openclaw"))
+    rows: dict[str, list[dict[str, float]]] = {"with": [], "without": []}
+    namespaces()
+    server = subprocess.Popen(inside(FAR, "python3", "-I", "-c", SINK))
+    try:
+        while not lab.run(*inside(FAR, "ss", "-Hltn", f"sport = :{PORT}")):
+            time.sleep(0.05)
+        for _ in range(TURNS):
+            lab.run(*inside(NEAR, "nft", "-f", "-"), text_in=table)
+            rows["with"].append(measure(MEASURE, user))
+            rejected = measure(REJECTED, user)
+            lab.run(*inside(NEAR, "nft", "delete", "table", *TABLE.split()))
+            rows["without"].append(measure(MEASURE, user))
+    finally:
+        server.kill()
+        server.wait()
+        for space in (NEAR, FAR):
+            lab.quiet("ip", "netns", "delete", space)
+    print(f"| {time.strftime('%H:%M')}, best of {TURNS} | with | without | ratio |\n|---|---|---|---|")
+    for what in rows["with"][0]:
+        best = {phase: max(row[what] for row in found) for phase, found in rows.items()}
+        print(f"| {what} | {best['with']:,.0f} | {best['without']:,.0f} | {best['with'] / best['without']:.3f} |")
+    print(f"\nA rejected connection has its answer after {rejected['microseconds']:.0f} microseconds.")
+
+
+if __name__ == "__main__":
+    main()
