@@ -76,7 +76,10 @@ class Attack:
 
 @dataclass(frozen=True)
 class Mutation:
-    """A control, how it is switched off and on (by root's shell, or by a change of the configuration), and the attack that must notice."""
+    """A control, how it is switched off and on (by root's shell, or by a change of the configuration), and the attack that must notice.
+
+    redundant: why none can, as another control stands behind it.
+    """
 
     control: str
     threat: str
@@ -84,6 +87,7 @@ class Mutation:
     switch_off: str = ""
     switch_on: str = ""
     config: Step = field(default_factory=dict)
+    redundant: str = ""
 
     @property
     def id(self) -> str:

@@ -42,7 +42,8 @@ def as_table(results: list[Result]) -> str:
         rows.append(f"{actor:<14}" + "".join(f"{number:>{width}}" for number, width in zip(numbers, (10, 11, 11, 7, 9), strict=True)))
     mutations = [r for r in results if r.actor == "mutation"]
     if mutations:
-        rows.append(f"controls switched off: {len(mutations)}, noticed by an attack: {sum(r.good for r in mutations)}")
+        rows.append(f"controls switched off: {len(mutations)}, noticed by an attack: {sum(r.state == 'noticed' for r in mutations)}")
+        rows += [f"redundant: {r.name}: {r.why}" for r in mutations if r.state == "redundant"]
     notes = [r for r in results if not r.good or (r.residual and r.state == WON) or r.state == SKIPPED]
     rows += [f"{'WRONG' if not r.good else r.state if r.state == SKIPPED else 'known'}: {r.name}: {r.state}: {r.why}" for r in notes]
     return "\n".join(rows)
@@ -62,7 +63,7 @@ def made() -> str:
     for threat in book.threats():
         count = Counter(attack.actor for attack in attacks if attack.threat == threat.id)
         shown = [f"{number} by {book.ACTORS[actor]}" for actor, number in count.items()]
-        off = [f"{mutation.control}: `{mutation.attack}`" for mutation in mutations if mutation.threat == threat.id]
+        off = [f"{m.control}: {f'nothing, {m.redundant}' if m.redundant else f'`{m.attack}`'}" for m in mutations if m.threat == threat.id]
         cells = (
             f"{threat.id} {threat.title}",
             threat.control,

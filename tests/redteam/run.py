@@ -41,6 +41,8 @@ def mutated(scene: Scene, mutation: Mutation) -> Result:
     with scene.without(mutation):
         off = scene.attack(attack)
     on = scene.attack(attack)
+    if mutation.redundant and off.state != WON and on.state == CONTAINED:
+        return Result("mutation", mutation.id, "redundant", mutation.redundant, good=True)
     if off.state != WON:
         return Result("mutation", mutation.id, "not noticed", f"{attack.id}: {off.state} {off.why}", good=False)
     if on.state != CONTAINED:

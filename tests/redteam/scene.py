@@ -262,6 +262,8 @@ class Scene:
         finally:
             if attack.after:
                 self.host.run(self.filled(attack.after))
+            if "restart" in attack.won_on_host:
+                self.host.wait_until_ready()
         outcome.reached = [event.role for event in self.arena.events(since=since)]
         outcome.loot_left = bool(self.arena.leaked(self.loot, since=since))
         return judge(attack, outcome, self.canaries)
@@ -379,6 +381,7 @@ class Scene:
                 self.meet_a_friend()
             if mutation.switch_on:
                 self.host.run(self.filled(mutation.switch_on))
+                self.host.wait_until_ready()  # the gateway goes down and up with its user's manager
 
 
 def text_of(message: dict[str, Any]) -> str:
