@@ -163,6 +163,7 @@ class Scene:
         self.canaries: dict[str, str] = {}
         self.friend = 1_000_000 + secrets.randbelow(8_000_000)  # a session of an earlier run is not met again
         self.strangers = 700
+        self.on_stage = False
 
     # --------------------------------------------------------------------------------------------- set up, take down
     def __enter__(self) -> Scene:
@@ -175,6 +176,7 @@ class Scene:
             self.host.run(f"test ! -e /root/config.away; cp -a {CONFIG} /root/config.away")
             self.configure(self.settings())
             self.meet_a_friend()
+            self.on_stage = True
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -228,12 +230,15 @@ class Scene:
         """Change the configuration and wait until the running gateway has taken it."""
         now = self.host.run("date +%s.%N").strip()
         self.feed(f"python3 -c {shlex.quote(MERGE)}", json.dumps(change))
-        self.taken(now)
+        self.taken(now, change)
 
-    def taken(self, since: str) -> None:
+    def taken(self, since: str, change: Step) -> None:
+        """Wait until a change has effect. A channel that runs is stopped only after a long while: then the gateway is started anew."""
+        if "channels" in change and self.on_stage:
+            self.host.run(f"systemctl restart {UNIT}")
         log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{since}"
-        applied = f"{log} | grep -Eq 'config hot reload applied|config change applied|\\[gateway\\] ready|dynamic reads'"
-        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration\n", 90)
+        applied = f"{log} | grep -Eq 'config hot reload applied|dynamic reads|starting provider'"
+        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration", 90)
         self.host.wait_until_ready()
 
     def meet_a_friend(self) -> int:
@@ -377,7 +382,7 @@ class Scene:
             if mutation.config:
                 now = self.host.run("date +%s.%N").strip()
                 self.host.run(f"mv /root/config.before {CONFIG}")
-                self.taken(now)
+                self.taken(now, mutation.config)
                 self.meet_a_friend()
             if mutation.switch_on:
                 self.host.run(self.filled(mutation.switch_on))
