@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import TextIO
 
+import pytest
+
 from tests.redteam import book
 from tests.redteam.book import Attack, Mutation
 from tests.redteam.judge import CONTAINED, WON
@@ -38,9 +40,12 @@ def one(scene: Scene, attack: Attack) -> Result:
 def mutated(scene: Scene, mutation: Mutation) -> Result:
     """With the control off the attack must succeed, with it on again it must not."""
     attack = next(attack for attack in book.attacks() if attack.id == mutation.attack)
-    with scene.without(mutation):
-        off = scene.attack(attack)
-    on = scene.attack(attack)
+    try:
+        with scene.without(mutation):
+            off = scene.attack(attack)
+        on = scene.attack(attack)
+    except (SystemExit, pytest.fail.Exception) as error:
+        return Result("mutation", mutation.id, "not switched", f"{attack.id}: {error}", good=False)
     if mutation.redundant and off.state != WON and on.state == CONTAINED:
         return Result("mutation", mutation.id, "redundant", mutation.redundant, good=True)
     if off.state != WON:
