@@ -313,7 +313,8 @@ class Reader:
             output("systemctl", "start", self.probe, seconds=90)
             if output("systemctl", "show", "--property=Result", "--value", self.probe).strip() != "success":
                 words = output("journalctl", "--unit", self.probe, "--lines", "4", "--output", "cat", "--no-pager")
-                return [f"no sandbox can be started: {' '.join(words.split())}"]
+                clean = "".join(character if character.isprintable() else " " for character in words)
+                return [f"no sandbox can be started: {' '.join(clean.split())}"]
         return []
 
     def audit(self, report: str) -> list[str]:

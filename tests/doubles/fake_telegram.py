@@ -1,10 +1,14 @@
 """A Telegram Bot API on loopback: the stand-in for Telegram, and for the people who write to the bot.
 
 It imitates https://core.telegram.org/bots/api as far as the gateways use it: `getMe`, `getUpdates` with offset and long poll, `sendMessage`
-and its relatives, which return a message; every other method answers `true`. Tokens are not checked. Two addresses are for the test alone:
+and its relatives, which return a message, files included (the text is then the whole form); every other method answers `true`. Tokens are
+not checked. Three addresses are for the test alone:
 
-    POST /test/say   {"sender": 42, "text": "hello"}   somebody writes to the bot in a private chat
-    GET  /test/sent                                    all that the bot has sent, as [{"chat": 42, "text": "..."}, ...]
+    POST /test/say   {"sender": 42, "text": "hello"}   somebody writes to the bot in a private chat; in a group with "chat": -7, under
+                                                       another name with "name"
+    GET  /test/sent?since=0&wait=0                     all that the bot has sent, as [{"chat": 42, "text": "..."}, ...]; from a number on,
+                                                       and when there is nothing yet, up to so many seconds later
+    GET  /test/unread                                  how many messages the bot has not taken yet
 
 It listens on 127.0.0.1, port 9912 or the one named on the command line, by TLS when the files of a certificate and a key are named
 after it, and needs nothing but Python.
@@ -12,8 +16,10 @@ after it, and needs nothing but Python.
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import re
 import ssl
 import sys
 import threading
@@ -22,7 +28,8 @@ import urllib.parse
 from typing import Any
 
 BOT = {"id": 1000, "is_bot": True, "first_name": "Lab", "username": "lab_bot", "can_join_groups": True}
-MESSAGES = ("sendMessage", "editMessageText", "sendMessageDraft")
+FILES = ("sendPhoto", "sendDocument", "sendAudio", "sendVoice", "sendVideo", "sendAnimation", "sendMediaGroup")
+MESSAGES = ("sendMessage", "editMessageText", "sendMessageDraft", *FILES)
 
 
 class Chats:
@@ -32,13 +39,16 @@ class Chats:
         self.changed = threading.Condition()
         self.updates: list[dict[str, Any]] = []
         self.sent: list[dict[str, Any]] = []
-        self.count = 0
+        self.count = int(time.time())  # numbers grow, for a bot that remembers those of an earlier run
 
-    def say(self, sender: int, text: str) -> None:
+    def say(self, sender: int, text: str, chat_id: int = 0, name: str = "") -> None:
         with self.changed:
             self.count += 1
-            person = {"id": sender, "is_bot": False, "first_name": f"Person {sender}", "username": f"person{sender}"}
-            chat = {"id": sender, "type": "private", "first_name": f"Person {sender}"}
+            name = name or f"Person {sender}"
+            person = {"id": sender, "is_bot": False, "first_name": name, "username": f"person{sender}"}
+            chat: dict[str, Any] = {"id": sender, "type": "private", "first_name": name}
+            if chat_id:
+                chat = {"id": chat_id, "type": "supergroup", "title": "Everybody"}
             message = {"message_id": self.count, "date": int(time.time()), "from": person, "chat": chat, "text": text}
             self.updates.append({"update_id": self.count, "message": message})
             self.changed.notify_all()
@@ -50,12 +60,23 @@ class Chats:
             self.changed.wait_for(lambda: bool(self.updates), seconds)
             return list(self.updates)
 
+    def unread(self) -> int:
+        with self.changed:
+            return len(self.updates)
+
+    def heard(self, since: int, seconds: float) -> list[dict[str, Any]]:
+        """What was sent, from a number on."""
+        with self.changed:
+            self.changed.wait_for(lambda: len(self.sent) > since, seconds)
+            return self.sent[since:]
+
     def send(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         with self.changed:
             self.count += 1
             chat = int(parameters.get("chat_id", 0))
             text = str(parameters.get("text", ""))
             self.sent.append({"method": method, "chat": chat, "text": text})
+            self.changed.notify_all()
             return {"message_id": self.count, "date": int(time.time()), "chat": {"id": chat, "type": "private"}, "from": BOT, "text": text}
 
 
@@ -70,11 +91,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def parameters(self) -> dict[str, Any]:
         """From the query and from a body of JSON or a form; the gateways use all three."""
-        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+        body = self.body().decode("utf-8", "replace")
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
         if "json" in (self.headers.get("content-type") or ""):
             return query | json.loads(body or "{}")
+        if "multipart" in (self.headers.get("content-type") or ""):
+            chat = re.search(r'name="chat_id"\r\n\r\n(-?\d+)', body)
+            return query | {"chat_id": chat[1] if chat else 0, "text": body}
         return query | dict(urllib.parse.parse_qsl(body))
+
+    def body(self) -> bytes:
+        if "chunked" not in (self.headers.get("transfer-encoding") or ""):
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def reply(self, content: Any) -> None:
         body = json.dumps(content).encode()
@@ -82,17 +116,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(BrokenPipeError):  # a bot that went away during its long poll
+            self.wfile.write(body)
 
     def answer(self) -> None:
         path = urllib.parse.urlsplit(self.path).path
         parameters = self.parameters()
         method = path.rpartition("/")[2]
         if path == "/test/say":
-            CHATS.say(int(parameters["sender"]), str(parameters["text"]))
+            CHATS.say(int(parameters["sender"]), str(parameters["text"]), int(parameters.get("chat", 0)), parameters.get("name", ""))
             self.reply(True)
         elif path == "/test/sent":
-            self.reply(CHATS.sent)
+            self.reply(CHATS.heard(int(parameters.get("since", 0)), float(parameters.get("wait", 0))))
+        elif path == "/test/unread":
+            self.reply(CHATS.unread())
         elif method == "getMe":
             self.reply({"ok": True, "result": BOT})
         elif method == "getUpdates":

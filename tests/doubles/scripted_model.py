@@ -5,19 +5,24 @@ https://platform.openai.com/docs/api-reference/chat), as far as the gateway uses
 
     CALL <tool> <arguments as JSON>
 
-it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. Anything else
-gets `OK`. It listens on 127.0.0.1, port 9911 or the one named on the command line, and needs nothing but Python.
+it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. `TRY` and a list
+of mappings of a tool to its arguments calls one after the other and then answers `DONE`. To `SAY <text as JSON>` it answers the text.
+Anything else gets `OK`. `GET /test/heard?since=0` is all that it was ever told, a list of the requests: what a hostile model has learned.
+It listens on 127.0.0.1, port 9911 or the one named on the command line, and needs nothing but Python.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import re
 import sys
+import urllib.parse
 from typing import Any
 
-CALL = re.compile(r"CALL (\w+) (\{.*\})", re.DOTALL)
+ORDER = re.compile(r'(CALL|TRY|SAY) (\w*) ?(?=[{"\[])')
+HEARD: list[Any] = []
 
 
 def text_of(content: Any) -> str:
@@ -27,23 +32,37 @@ def text_of(content: Any) -> str:
     return "".join(part.get("text", "") for part in content or [] if isinstance(part, dict))
 
 
+def order_of(message: dict[str, Any]) -> tuple[str, str, Any] | None:
+    """The verb, the tool, and its arguments or a text. A message that the gateway repeats in quotes is no order."""
+    found = ORDER.search(text_of(message.get("content"))) if message.get("role") == "user" else None
+    with contextlib.suppress(json.JSONDecodeError):
+        content = json.JSONDecoder().raw_decode(found.string, found.end())[0] if found else None
+        if found and isinstance(content, {"CALL": dict, "TRY": list, "SAY": str}[found[1]]):
+            return found[1], found[2], content
+    return None
+
+
 def answer(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
     """Return the assistant's message and the finish reason."""
-    last_user = max(
-        (i for i, m in enumerate(messages) if m.get("role") == "user" and CALL.search(text_of(m["content"]))),
-        default=-1,
-    )
-    # After a tool call the last message is not always the tool's: look for any of role `tool`.
-    results = [m for m in messages[last_user + 1 :] if m.get("role") == "tool"]
-    if last_user < 0:
+    orders = [(i, order) for i, m in enumerate(messages) if (order := order_of(m))]
+    if not orders:
         return {"role": "assistant", "content": "OK"}, "stop"
-    if results:
+    place, (verb, tool, content) = orders[-1]
+    answered = [i for i, m in enumerate(messages) if i > place and m.get("role") == "assistant" and not m.get("tool_calls")]
+    if answered and any(m.get("role") == "user" for m in messages[answered[0] :]):
+        return {"role": "assistant", "content": "OK"}, "stop"
+    if verb == "SAY":
+        return {"role": "assistant", "content": content}, "stop"
+    # After a tool call the last message is not always the tool's: look for any of role `tool`.
+    results = [m for m in messages[place + 1 :] if m.get("role") == "tool"]
+    if verb == "TRY" and len(results) == len(content):
+        return {"role": "assistant", "content": "DONE"}, "stop"
+    if verb == "TRY":
+        ((tool, content),) = content[len(results)].items()
+    elif results:
         return {"role": "assistant", "content": "RESULT " + json.dumps(text_of(results[-1].get("content")))}, "stop"
-    call = CALL.search(text_of(messages[last_user]["content"]))
-    assert call
-    arguments, _ = json.JSONDecoder().raw_decode(call[2])
-    function = {"name": call[1], "arguments": json.dumps(arguments)}
-    tool_call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    function = {"name": tool, "arguments": json.dumps(content)}
+    tool_call = {"index": 0, "id": f"call_{place}_{len(results)}", "type": "function", "function": function}
     return {"role": "assistant", "content": None, "tool_calls": [tool_call]}, "tool_calls"
 
 
@@ -55,6 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
+        HEARD.append(request)
         message, reason = answer(request["messages"])
         common = {"id": "scripted", "created": 1, "model": "scripted"}
         if request.get("stream"):
@@ -73,7 +93,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         choice = {"index": 0, "message": message, "finish_reason": reason}
-        body = json.dumps(common | {"object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+        self.reply(common | {"object": "chat.completion", "choices": [choice], "usage": usage})
+
+    def do_GET(self) -> None:
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        self.reply(HEARD[int(query.get("since", 0)) :])
+
+    def reply(self, content: Any) -> None:
+        body = json.dumps(content).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

@@ -17,6 +17,8 @@ from tests import lab
 NAME = os.environ.get("LAB_HOST", "gw1")
 USER = "openclaw"
 UNIT = "openclaw-gateway.service"
+CONFIG = "/etc/openclaw/openclaw.json"
+DATABASE = f"/home/{USER}/.openclaw/state/openclaw.sqlite"
 READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout=2)"
 
 
@@ -57,6 +59,20 @@ class Host:
         command = [*lab.door(NAME), "runuser", "-u", USER, "--", "env", f"HOME=/home/{USER}", "bash", "-s"]
         done = subprocess.run(command, check=False, capture_output=True, text=True, input=script)
         return done.returncode, done.stdout + done.stderr
+
+    def sql(self, *statements: str) -> list[str]:
+        """Run statements on the gateway's database, as its user; return the words of all rows, columns joined by a bar."""
+        script = f"""
+import sqlite3
+database = sqlite3.connect("{DATABASE}", timeout=15, isolation_level=None)
+database.execute("PRAGMA wal_autocheckpoint = 0")
+for statement in {list(statements)!r}:
+    for row in database.execute(statement):
+        print(*row, sep="|")
+"""
+        code, out = self.as_user(f"python3 - <<'PYTHON'\n{script}\nPYTHON\n")
+        assert code == 0, out
+        return out.split()
 
     def ready(self) -> bool:
         return self.code(f'python3 -c "{READY}"') == 0

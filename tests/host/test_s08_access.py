@@ -8,11 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host.attack import UNIT, Host, playbook, wait_for
+from tests.host.attack import CONFIG, UNIT, Host, playbook, wait_for
 from tests.lab import ROOT
 
 STATE = "/home/openclaw/.openclaw"
-CONFIG = "/etc/openclaw/openclaw.json"
 API = "http://127.0.0.1:9912"
 CODE = re.compile(r"\b[A-HJ-NP-Z2-9]{8}\b")
 ADD_CHANNEL = f"""
@@ -22,20 +21,6 @@ config["channels"] = {{"telegram": {{"botToken": "1:lab", "apiRoot": "{API}", "d
 config["agents"]["defaults"]["model"] = {{"primary": "scripted/obedient"}}
 json.dump(config, open("{CONFIG}", "w"))
 """
-
-
-def database(host: Host, statement: str) -> list[str]:
-    """Run a statement on the gateway's database, as its user; return the rows, columns joined by a bar."""
-    script = f"""
-import sqlite3
-database = sqlite3.connect("{STATE}/state/openclaw.sqlite", timeout=15, isolation_level=None)
-database.execute("PRAGMA wal_autocheckpoint = 0")
-for row in database.execute("{statement}"):
-    print(*row, sep="|")
-"""
-    code, out = host.as_user(f"python3 - <<'PYTHON'\n{script}\nPYTHON\n")
-    assert code == 0, out
-    return out.split()
 
 
 APPROVED = "SELECT channel_key, account_id, entry FROM channel_pairing_allow_entries ORDER BY 1, 2, sort_order"
@@ -76,7 +61,7 @@ def telegram(model: Host) -> Iterator[Telegram]:
 
 def test_the_inventory_decides(gateway: Host) -> None:
     """People named once are approved on their channels, in the gateway's spelling; files stay the gateway's own and private."""
-    approved = database(gateway, APPROVED)
+    approved = gateway.sql(APPROVED)
     assert [row for row in approved if not row.endswith("|4242")] == [
         "nextcloud-talk|work|ada",
         "telegram|default|123456789",
@@ -122,7 +107,7 @@ def test_a_code_nobody_has_is_an_error(gateway: Host) -> None:
 
 def test_what_is_approved_can_be_adopted(gateway: Host) -> None:
     """The export is YAML for the inventory, and what nobody should adopt is left out and named."""
-    database(gateway, "INSERT INTO channel_pairing_allow_entries VALUES ('discord', 'default', '*', 0, 1)")
+    gateway.sql("INSERT INTO channel_pairing_allow_entries VALUES ('discord', 'default', '*', 0, 1)")
     try:
         export = playbook(name="playbooks/access-export.yml").stdout
         assert "- '123456789'" in export
@@ -132,9 +117,9 @@ def test_what_is_approved_can_be_adopted(gateway: Host) -> None:
         assert refused.returncode != 0
         assert "discord/default: '*' lets everybody in" in " ".join(refused.stdout.split())
         assert "changed=1" in playbook("--extra-vars", '{"access_authoritative": true}', name="playbooks/access.yml").stdout
-        assert [row for row in database(gateway, APPROVED) if row.startswith("discord")] == []
+        assert [row for row in gateway.sql(APPROVED) if row.startswith("discord")] == []
     finally:
-        database(gateway, "DELETE FROM channel_pairing_allow_entries WHERE entry = '*'")
+        gateway.sql("DELETE FROM channel_pairing_allow_entries WHERE entry = '*'")
 
 
 def test_a_hostile_state_directory(gateway: Host) -> None:
