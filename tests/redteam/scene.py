@@ -253,7 +253,8 @@ class Scene:
 
     # --------------------------------------------------------------------------------------------- attack
     def attack(self, attack: Attack) -> Verdict:
-        """Let one attack happen and judge it."""
+        """Let one attack happen and judge it; none happens while the host has another way out than into the arena."""
+        self.arena.check_closed()
         since = self.arena.mark()
         if attack.before:
             self.host.run(self.filled(attack.before))
