@@ -227,18 +227,23 @@ class Scene:
         return {**model, **quiet, "channels": {"telegram": telegram}}
 
     def configure(self, change: Step) -> None:
-        """Change the configuration and wait until the running gateway has taken it."""
-        now = self.host.run("date +%s.%N").strip()
-        self.feed(f"python3 -c {shlex.quote(MERGE)}", json.dumps(change))
-        self.taken(now, change)
+        """Change the configuration, and wait until it has effect."""
+        with self.taking(change):
+            self.feed(f"python3 -c {shlex.quote(MERGE)}", json.dumps(change))
 
-    def taken(self, since: str, change: Step) -> None:
-        """Wait until a change has effect. A channel that runs is stopped only after a long while: then the gateway is started anew."""
-        if "channels" in change and self.on_stage:
-            self.host.run(f"systemctl restart {UNIT}")
-        log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{since}"
+    @contextmanager
+    def taking(self, change: Step) -> Iterator[None]:
+        """Most changes the gateway takes while it runs. A channel that runs is stopped only after a long while: then it starts anew."""
+        anew = "channels" in change and self.on_stage
+        if anew:
+            self.host.run(f"systemctl stop {UNIT}")
+        now = self.host.run("date +%s.%N").strip()
+        yield
+        if anew:
+            self.host.run(f"systemctl start {UNIT}")
+        log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{now}"
         applied = f"{log} | grep -Eq 'config hot reload applied|dynamic reads|starting provider'"
-        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration", 90)
+        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration", 150)
         self.host.wait_until_ready()
 
     def meet_a_friend(self) -> int:
@@ -381,9 +386,8 @@ class Scene:
             yield
         finally:
             if mutation.config:
-                now = self.host.run("date +%s.%N").strip()
-                self.host.run(f"mv /root/config.before {CONFIG}")
-                self.taken(now, mutation.config)
+                with self.taking(mutation.config):
+                    self.host.run(f"mv /root/config.before {CONFIG}")
                 self.meet_a_friend()
             if mutation.switch_on:
                 self.host.run(self.filled(mutation.switch_on))
