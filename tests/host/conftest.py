@@ -15,9 +15,9 @@ def gateway() -> Host:
     return Host()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model(gateway: Host) -> Iterator[Host]:
-    """The host with the scripted model running on its loopback."""
+    """The host with the scripted model running on its loopback. For each module anew: some restart the host."""
     source = (ROOT / "tests" / "doubles" / "scripted_model.py").read_text()
     gateway.run("cat >/opt/scripted_model.py <<'PYTHON'\n" + source + "\nPYTHON\n")
     gateway.run("systemctl reset-failed scripted-model 2>/dev/null || true")

@@ -153,6 +153,7 @@ def test_the_proxy_is_behind_the_wall_itself(arena: Arena, gateway: Host) -> Non
         assert arena.received("lan", since=before) == []
     finally:
         gateway.run(f"cp -a /root/proxy.away /etc/lobsterpot/proxy.conf; rm /root/proxy.away; {restart}")
+    assert "TCP_DENIED/403" in gateway.run(f"journalctl -u {PROXY_UNIT} -o cat --no-pager")
     assert gateway.run(f"stat -c %U /proc/$(systemctl show -p MainPID --value {PROXY_UNIT})").strip() == "lobsterpot-proxy"
 
 
