@@ -183,7 +183,7 @@ class Scene:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.host.run(UPROOT)
+        self.host.run(f"{UPROOT}\nrm -f /root/config.before")
         friends = "DELETE FROM channel_pairing_allow_entries WHERE CAST(entry AS INTEGER) BETWEEN 1000000 AND 9999999"
         self.host.sql(friends, "DELETE FROM channel_pairing_requests WHERE channel_key = 'telegram'")
         self.host.run(
@@ -280,7 +280,14 @@ class Scene:
         return judge(attack, outcome, self.canaries)
 
     def filled(self, text: str) -> str:
-        known = {"loot": self.loot, "user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, **self.arena.addresses}
+        known = {
+            "loot": self.loot,
+            "friend": str(self.friend),
+            "user": USER,
+            "host4": self.host.ipv4,
+            "host6": self.host.ipv6,
+            **self.arena.addresses,
+        }
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 
     def as_gateway_user(self, attack: Attack) -> Outcome:
@@ -381,8 +388,8 @@ class Scene:
                 self.host.run(self.filled(mutation.switch_off))
             if mutation.config:
                 self.host.run(f"cp -a {CONFIG} /root/config.before")
-                self.configure(mutation.config)
                 self.meet_a_friend()
+                self.configure(json.loads(self.filled(json.dumps(mutation.config))))
             yield
         finally:
             if mutation.config:
