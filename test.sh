@@ -38,8 +38,7 @@ step() {
 # The distribution's tools for the tests of hosts: nothing is installed that is there.
 distribution_tools() {
   local missing=() package
-  for package in podman runc mmdebstrap zstd nftables iproute2 openssh-client openssl nmap uidmap qemu-system-x86 qemu-utils passt e2fsprogs fdisk \
-    gnupg gpgv; do
+  for package in podman runc mmdebstrap zstd nftables iproute2 openssh-client openssl nmap uidmap qemu-utils e2fsprogs fdisk gnupg gpgv; do
     dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
