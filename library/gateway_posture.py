@@ -120,6 +120,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import host, posture
+from ansible.module_utils.lobsterpot.terminal import printable
 
 ARGUMENT_SPEC = {
     "user": {"type": "str", "required": True},
@@ -313,8 +314,7 @@ class Reader:
             output("systemctl", "start", self.probe, seconds=90)
             if output("systemctl", "show", "--property=Result", "--value", self.probe).strip() != "success":
                 words = output("journalctl", "--unit", self.probe, "--lines", "4", "--output", "cat", "--no-pager")
-                clean = "".join(character if character.isprintable() else " " for character in words)
-                return [f"no sandbox can be started: {' '.join(clean.split())}"]
+                return [f"no sandbox can be started: {' '.join(printable(words).split())}"]
         return []
 
     def audit(self, report: str) -> list[str]:

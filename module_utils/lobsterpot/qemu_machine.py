@@ -22,6 +22,7 @@ from typing import Any
 from .errors import LobsterpotError
 from .host import MACHINES
 from .qemu import Controller
+from .terminal import printable
 from .vm_folder import KEYS, RECORD, VmFolder
 
 # What a machine's folder may hold beside its record and keys, and what a rebuild keeps of it.
@@ -164,8 +165,7 @@ class Machine(VmFolder):
         except FileNotFoundError:
             return "(nothing)"
         said = ESCAPES.sub("", raw.decode(errors="replace").replace("\r", ""))
-        clean = "".join(char if char.isprintable() or char == "\n" else " " for char in said)
-        lines = [line.rstrip() for line in clean.splitlines() if line.strip()]
+        lines = [line.rstrip() for line in printable(said, keep="\n").splitlines() if line.strip()]
         return "\n".join(lines[-CONSOLE_LINES:]) or "(nothing)"
 
     def ssh(self, user: str, name: str, port: int, command: str, seconds: int) -> int:
