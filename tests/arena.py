@@ -67,7 +67,7 @@ ADDRESSES = {
     "public6": "2001:db8:51::10",
     "second": "203.0.113.20",
 }
-# Ports on which a test may put a service of its own, see `Arena.serve`.
+# Ports on which a test may put a service of its own, see `Arena.serve`: those of the scripted model and of the fake Telegram.
 SERVICES = (9911, 9912)
 MULTICAST = ("224.0.0.251", "239.1.2.3", "ff02::fb", "ff05::1:3")
 
@@ -130,11 +130,11 @@ class Arena:
         # Every address there is, is here; but the host's own, which the link's route names, is not. So both stand in the same table.
         for family in ("-4", "-6"):
             lab.run(*ip, family, "route", "add", "local", "default", "dev", "lo", "table", "main")
-        lab.run("ip", "netns", "exec", self.space, "nft", "-f", "-", text_in=self.rules(cable))
+        lab.run(*self.exec("nft", "-f", "-"), text_in=self.rules(cable))
         lab.run("ip", "-n", self.host, "-6", "route", "replace", "default", "via", six)
         self.log.write_text("")
         command = [sys.executable, str(INTERNET), str(self.log), cable, json.dumps(self.addresses)]
-        subprocess.Popen(["ip", "netns", "exec", self.space, *command], stdin=subprocess.DEVNULL, start_new_session=True)
+        subprocess.Popen(self.exec(*command), stdin=subprocess.DEVNULL, start_new_session=True)
         lab.run("ip", "-n", self.host, "neigh", "flush", "dev", "eth0")
         self.wait(lambda: bool(self.events(kinds=("ready",))), "the arena answers")
 
@@ -223,7 +223,7 @@ class Arena:
 
     def exec(self, *command: str) -> list[str]:
         """The command line that runs a command in the arena: as a neighbour of the host, or as its operator."""
-        return ["ip", "netns", "exec", self.space, *command]
+        return lab.netns(self.space, *command)
 
     def serve(self, module: str, port: int) -> subprocess.Popen[bytes]:
         """Run the double `tests.doubles.MODULE`, an HTTP server, on one of SERVICES at every address; it ends with the arena."""

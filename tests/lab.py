@@ -109,12 +109,17 @@ def namespace(name: str, number: int, *, default_route: bool = True) -> None:
         run("ip", "-n", name, "route", "add", "default", "via", f"{IPV4}1")
 
 
+def netns(space: str, *command: str) -> list[str]:
+    """The command line that runs a command in a network namespace."""
+    return ["ip", "netns", "exec", space, *command]
+
+
 def laptop(command: list[str]) -> int:
     """Run a command on the laptop, whose virtual machines lie in the lab's folder; return its exit code."""
     network()
     namespace(LAPTOP, 251)
     environment = {**os.environ, "LOBSTERPOT_VMS": str(VMS)}
-    return subprocess.run(["ip", "netns", "exec", LAPTOP, *command], check=False, env=environment).returncode
+    return subprocess.run(netns(LAPTOP, *command), check=False, env=environment).returncode
 
 
 def nameservers() -> list[str]:
@@ -151,7 +156,7 @@ def door(name: str) -> list[str]:
     ]
     options += ["ControlMaster=auto", f"ControlPath={STATE}/ssh-{name}", "ControlPersist=60"]
     ssh = ["ssh", "-F", "none", "-i", f"{home}/id_ed25519", "-p", str(port), *(part for option in options for part in ("-o", option))]
-    return ["ip", "netns", "exec", LAPTOP, *ssh, "lobsterpot@127.0.0.1", "sudo"]
+    return netns(LAPTOP, *ssh, "lobsterpot@127.0.0.1", "sudo")
 
 
 def inside(name: str, script: str, *, check: bool = True) -> str:

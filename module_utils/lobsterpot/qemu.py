@@ -34,6 +34,11 @@ FIRMWARE = {
     ),
 }
 
+# One thread for all processors: with one each, a kernel that rewrites its own code (every Linux) was seen to panic, "Oops: int3".
+# The guest's clock counts instructions, a nanosecond each, and the time it idles. It is then as quick as a real machine by its own
+# clock, and no deadline inside passes because emulation is slow: the gateway gives a thread five seconds to start, and would give up.
+EMULATION = ["-accel", "tcg,thread=single,tb-size=1024", "-icount", "shift=0", "-cpu", "max"]
+
 # What qemu itself may no longer do once it runs: qemu(1), -sandbox.
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
@@ -62,13 +67,8 @@ def qemu_command(arch: str, *, accelerator: str, cpus: int, memory: int, firmwar
     `memory` in bytes. `{net}` and `{console}` stand for sockets that the runner fills in. Source: qemu(1) 7.2.
     """
     machine = {"x64": "q35,usb=off,vmport=off,smbus=off", "arm64": "virt"}[arch]
-    # One thread for all processors: with one each, a kernel that rewrites its own code (every Linux) was seen to panic, "Oops: int3".
-    emulation = "tcg,thread=single,tb-size=1024" if accelerator == "tcg" else accelerator
-    # The guest's clock counts instructions, a nanosecond each, and the time it idles. It is then as quick as a real machine by its own
-    # clock, and no deadline inside passes because emulation is slow: the gateway gives a thread five seconds to start, and would give up.
-    clock = ["-icount", "shift=0"] if accelerator == "tcg" else []
     command = [EMULATORS[arch], "-nodefaults", "-no-user-config", "-display", "none"]
-    command += ["-machine", machine, "-accel", emulation, *clock, "-cpu", "max" if accelerator == "tcg" else "host"]
+    command += ["-machine", machine, *(EMULATION if accelerator == "tcg" else ["-accel", accelerator, "-cpu", "host"])]
     command += ["-smp", str(cpus), "-m", str(memory // MIB), "-sandbox", SANDBOX]
     if firmware:
         command += ["-bios", firmware]

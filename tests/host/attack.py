@@ -117,7 +117,7 @@ def open_ports(address: str) -> set[int]:
         "-",
         address,
     ]
-    done = subprocess.run(["ip", "netns", "exec", lab.NEIGHBOUR, *scan], check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(lab.netns(lab.NEIGHBOUR, *scan), check=True, capture_output=True, text=True, timeout=120)
     ports = next(line for line in done.stdout.splitlines() if "Status" not in line and line.startswith("Host:"))
     return {int(word.split("/")[0]) for word in ports.replace("Ports: ", ", ").split(", ") if "/open/" in word}
 
@@ -125,4 +125,4 @@ def open_ports(address: str) -> set[int]:
 def neighbour_reaches(address: str, port: int) -> bool:
     """Whether a connection from the neighbour is accepted."""
     probe = f"import socket; socket.create_connection(({address!r}, {port}), 2)"
-    return subprocess.run(["ip", "netns", "exec", lab.NEIGHBOUR, "python3", "-c", probe], check=False, capture_output=True).returncode == 0
+    return subprocess.run(lab.netns(lab.NEIGHBOUR, "python3", "-c", probe), check=False, capture_output=True).returncode == 0

@@ -103,7 +103,7 @@ def test_fail2ban_watches_the_port_in_use(gateway: Host) -> None:
 def test_who_keeps_failing_is_banned(gateway: Host) -> None:
     """Brute force: after some names that do not exist, the neighbour does not even get a connection any more."""
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p", "2022"]
-    login = ["ip", "netns", "exec", lab.NEIGHBOUR, "ssh", *options, f"no-such-user@{gateway.ipv4}", "true"]
+    login = lab.netns(lab.NEIGHBOUR, "ssh", *options, f"no-such-user@{gateway.ipv4}", "true")
     try:
         for _ in range(6):
             subprocess.run(login, check=False, capture_output=True, timeout=30)

@@ -13,14 +13,13 @@ import pytest
 
 from tests import lab
 from tests.arena import ADDRESSES, MULTICAST, Arena
-from tests.host.attack import NAME, UNIT, USER, Host, wait_for
+from tests.host.attack import CONFIG, NAME, UNIT, USER, Host, wait_for
 
 REACH = (Path(__file__).parent / "reach.py").read_text()
 TABLE = "inet lobsterpot_egress"
 LISTENER = 8083
 LOAD = "/usr/local/lib/lobsterpot/load-egress"
 RUN_AS = "/usr/local/lib/lobsterpot/run-as-openclaw"
-CONFIG = "/etc/openclaw/openclaw.json"
 
 
 class Try(NamedTuple):

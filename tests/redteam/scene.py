@@ -21,12 +21,12 @@ from typing import Any
 import pytest
 
 from tests import lab
-from tests.arena import Arena
+from tests.arena import SERVICES, Arena
 from tests.host.attack import CONFIG, NAME, UNIT, USER, Host, wait_for
 from tests.redteam.book import Attack, Mutation, Step
 from tests.redteam.judge import GATEWAYS_OWN, NOT_SHOWN, Outcome, Verdict, judge
 
-MODEL, TELEGRAM = 9911, 9912
+MODEL, TELEGRAM = SERVICES
 NEIGHBOUR = "10.213.0.66"
 GROUP = -100777
 SECONDS = 20  # an attack in a shell ends by itself, or is ended

@@ -8,12 +8,8 @@ import subprocess
 from tests import lab
 
 
-def command(*words: str) -> list[str]:
-    return ["ip", "netns", "exec", lab.LAPTOP, *words]
-
-
 def playbook(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook on the default inventory."""
     environment = {**os.environ, "LOBSTERPOT_VMS": str(lab.VMS), "NO_COLOR": "1", "ANSIBLE_CONFIG": str(lab.ROOT / "ansible.cfg")}
-    argv = command("ansible-playbook", "-i", "inventories/local", name, *arguments)
+    argv = lab.netns(lab.LAPTOP, "ansible-playbook", "-i", "inventories/local", name, *arguments)
     return subprocess.run(argv, check=False, capture_output=True, text=True, cwd=lab.ROOT, env=environment, timeout=1800)

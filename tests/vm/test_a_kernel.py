@@ -8,8 +8,6 @@ import pytest
 
 from tests.host.attack import UNIT, Host, wait_for
 
-RUN_AS = "/usr/local/lib/lobsterpot/run-as-openclaw"
-
 # What the kernel allows each sandbox: processes, memory, swap, processors. crun puts the container into a group of its own in the scope,
 # and writes the swap that is left beside memory there: none. The scope itself is given the sum of both.
 BOUNDS = r"""

@@ -25,7 +25,7 @@ SERVE = f"import http.server as h; h.ThreadingHTTPServer(('0.0.0.0', {LISTENER})
 
 def answers(address: str) -> bool:
     probe = f"import socket; socket.create_connection(({address!r}, {LISTENER}), 1)"
-    return lab.quiet(*laptop.command("python3", "-c", probe))
+    return lab.quiet(*lab.netns(lab.LAPTOP, "python3", "-c", probe))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,7 +35,7 @@ def listeners() -> Iterator[None]:
     lab.quiet("ip", "-n", lab.NEIGHBOUR, "address", "add", f"{PUBLIC}/32", "dev", "lo")
     lab.quiet("ip", "-n", lab.LAPTOP, "route", "add", f"{PUBLIC}/32", "via", lab.address(250)[0])
     servers = [
-        subprocess.Popen(["ip", "netns", "exec", name, "python3", "-c", SERVE], cwd="/var/empty" if Path("/var/empty").is_dir() else "/")
+        subprocess.Popen(lab.netns(name, "python3", "-c", SERVE), cwd="/var/empty" if Path("/var/empty").is_dir() else "/")
         for name in (lab.LAPTOP, lab.NEIGHBOUR)
     ]
     for address in ("127.0.0.1", LAPTOP, SECOND_ADDRESS, PUBLIC):
@@ -96,7 +96,7 @@ def test_passt_alone_would_let_it_through(address: str) -> None:
     configured = json.loads((HOME / "machine.json").read_text())["run"]["passt"]
     at = configured.index("--tcp-ports")  # the port leads to the machine that runs
     argv = [word.format(net=its.fileno()) for word in configured[:at] + configured[at + 2 :]]
-    passt = subprocess.Popen(laptop.command(*argv), pass_fds=[its.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    passt = subprocess.Popen(lab.netns(lab.LAPTOP, *argv), pass_fds=[its.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     its.close()
     try:
         frame = bytes(6) + bytes.fromhex("525400123456") + b"\x08\x00" + syn("10.0.2.15", address, 40001, LISTENER)
@@ -131,7 +131,7 @@ def test_qemu_is_confined() -> None:
     pid = subprocess.run(["pgrep", "-f", "qemu-system.*-qmp unix:qmp.sock"], check=True, capture_output=True, text=True).stdout.split()[0]
     status = Path(f"/proc/{pid}/status").read_text()
     assert "Seccomp:\t2" in status
-    listening = subprocess.run(laptop.command("ss", "-HltnpO"), check=True, capture_output=True, text=True).stdout
+    listening = subprocess.run(lab.netns(lab.LAPTOP, "ss", "-HltnpO"), check=True, capture_output=True, text=True).stdout
     port = json.loads((HOME / "machine.json").read_text())["port"]
     ours = [line.split()[3] for line in listening.splitlines() if "qemu" in line or "passt" in line]
     assert ours == [f"127.0.0.1:{port}"]

@@ -60,7 +60,7 @@ def test_it_restarts(gateway: Host) -> None:
 @pytest.mark.usefixtures("cable")
 def test_only_ssh_answers() -> None:
     """S1, after the reboot: a stranger outside tries all 65535 ports of the machine itself and finds SSH."""
-    out = subprocess.run(["ip", "netns", "exec", lab.LAPTOP, *SCAN], check=True, capture_output=True, text=True, timeout=240).stdout
+    out = subprocess.run(lab.netns(lab.LAPTOP, *SCAN), check=True, capture_output=True, text=True, timeout=240).stdout
     ports = next(line for line in out.splitlines() if line.startswith("Host:") and "Ports:" in line)
     assert [word.strip() for word in ports.split("Ports:")[1].split("\t")[0].split(",")] == ["22/open/tcp//ssh///"]
 
