@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -35,6 +36,15 @@ def adding_and_removing(gateway: RealGateway, first: int, count: int) -> Iterato
             yield wish(gateway, "absent", number)
 
 
+def approve(gateway: RealGateway, code: str) -> subprocess.CompletedProcess[str]:
+    """Let the gateway's command line approve. 2026.9.6 reads a copy first, and asks for patience when the original changes meanwhile."""
+    deadline = time.monotonic() + 240
+    while True:
+        done = gateway.cli("pairing", "approve", "telegram", code)
+        if "did not stabilize" not in done.stderr or time.monotonic() > deadline:
+            return done
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_lost_and_nothing_doubled(kind: str, tmp_path: Path) -> None:
     """Changes by three modules, by the gateway's command line and its store functions, all at once: the list is exactly their sum.
@@ -47,7 +57,7 @@ def test_nothing_is_lost_and_nothing_doubled(kind: str, tmp_path: Path) -> None:
     account = {} if kind == "unscoped" else {"accountId": "default"}
     own = [("addChannelAllowFromStoreEntry", {"channel": "telegram", "entry": str(4000 + number), **account}) for number in range(60)]
     with ThreadPoolExecutor(5) as pool:
-        command = pool.submit(gateway.cli, "pairing", "approve", "telegram", code)
+        command = pool.submit(approve, gateway, code)
         official = pool.submit(gateway.store, *own)
         ours = [
             pool.submit(modules, adding(gateway, 1000, many)),
@@ -67,8 +77,8 @@ def test_nothing_is_lost_and_nothing_doubled(kind: str, tmp_path: Path) -> None:
         *map(str, range(4000, 4060)),
     }
     approved = gateway.approved()
-    assert len(approved) == len(set(approved)) == len(expected)
     assert set(approved) == expected
+    assert len(approved) == len(expected)
     assert module("gateway_pairing_info", gateway)["suspicious"] == []
     if kind == "sqlite":
         with closing(sqlite3.connect(f"file:{gateway.folder}/state/openclaw.sqlite?mode=ro", uri=True)) as database:

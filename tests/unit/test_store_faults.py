@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from ansible.module_utils.lobsterpot import access, as_user, folder, sqlite_store, store
+from ansible.module_utils.lobsterpot import access, as_user, folder, json_store, sqlite_store, store
 
 from tests.doubles.gateway_stores import KINDS, GatewayStore
 
@@ -117,6 +117,25 @@ def test_killed_at_every_step_of_a_change(run_module: RunModule, kind: str, tmp_
         assert [path.name for path in gateway.credentials.iterdir() if path.name.startswith(".")] == []
     assert seen == {("7", "8"), ("8", "9")}
     assert step > 8
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "sqlite"])
+def test_a_gateway_that_is_making_the_file_takes_nothing_with_it(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looked before we had made the list, and puts its empty one in place while we are at it: `ensureJsonFile` takes no lock."""
+    gateway = GatewayStore(kind, tmp_path / "state")
+    made = []
+
+    def the_gateway_goes_on(_seconds: float) -> None:
+        [path] = gateway.credentials.glob("*-allowFrom.json")
+        made.append(json.loads(path.read_text()))
+        late = path.with_suffix(".tmp")
+        late.write_text('{"version": 1, "allowFrom": []}')
+        late.rename(path)
+
+    monkeypatch.setattr(json_store.time, "sleep", the_gateway_goes_on)
+    access.allowlist(store.open_store(gateway.folder), "telegram", "default", ["9"], state="present", check=False)
+    assert made == [{"version": 1, "allowFrom": []}]
+    assert gateway.approved("telegram") == ["9"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
