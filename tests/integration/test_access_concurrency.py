@@ -47,11 +47,8 @@ def approve(gateway: RealGateway, code: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_lost_and_nothing_doubled(kind: str, tmp_path: Path) -> None:
-    """Changes by three modules, by the gateway's command line and its store functions, all at once: the list is exactly their sum.
-
-    1,061 of them in the database and 460 in each kind of files, where every change writes the whole list.
-    """
-    many, few = (350, 200) if kind == "sqlite" else (150, 66)
+    """1,061 changes by three modules, the gateway's command line and its store functions, all at once: the list is exactly their sum."""
+    many, few = 350, 200
     gateway = RealGateway(kind, tmp_path / "state")
     [code] = gateway.ask("7")
     account = {} if kind == "unscoped" else {"accountId": "default"}
