@@ -12,7 +12,7 @@ from .errors import LobsterpotError
 from .senders import account_name, channel_name, doubt, wanted_senders
 
 _CHANNELS = "access_channels"
-_PEOPLE = "access_people"
+PEOPLE = "access_people"
 
 # A word of letters alone is a person. Otherwise a name with a typing error would quietly become a sender.
 _NAME = re.compile(r"[^\W\d_]+")
@@ -27,16 +27,17 @@ def _expect(value: object, kind: type | tuple[type, ...], where: str, form: str)
 def _handles(people: Mapping[str, Any], name: str, channel: str, where: str) -> list[str]:
     """Return a person's handles on a channel, one or a list of them in the inventory."""
     if name not in people:
-        raise LobsterpotError(f"{where}: there is nobody called {name!r} in {_PEOPLE}. Add the person there, with a handle for {channel}.")
-    person = _expect(people[name], Mapping, f"{_PEOPLE}.{name}", "channels with a handle each, such as {telegram: '123456789'}")
+        raise LobsterpotError(f"{where}: there is nobody called {name!r} in {PEOPLE}. Add the person there, with a handle for {channel}.")
+    person = _expect(people[name], Mapping, f"{PEOPLE}.{name}", "channels with a handle each, such as {telegram: '123456789'}")
     handles = person.get(channel)
     if not handles:
-        raise LobsterpotError(f"{where}: {_PEOPLE}.{name} has no handle for {channel}. Add it there or take {name} off this list.")
+        raise LobsterpotError(f"{where}: {PEOPLE}.{name} has no handle for {channel}. Add it there or take {name} off this list.")
     texts = handles if isinstance(handles, list) else [handles]
-    return [str(_expect(text, (str, int), f"{_PEOPLE}.{name}.{channel}", "a handle or a list of them")) for text in texts]
+    return [str(_expect(text, (str, int), f"{PEOPLE}.{name}.{channel}", "a handle or a list of them")) for text in texts]
 
 
-def _senders(people: Mapping[str, Any], allow: Sequence[object], channel: str, where: str) -> list[str]:
+def senders_of(people: Mapping[str, Any], allow: Sequence[object], channel: str, where: str) -> list[str]:
+    """Return people and senders in the gateway's form, each once. Raises LobsterpotError for a name that is nobody's and for no sender."""
     named = [str(_expect(item, (str, int), where, "a list of people and senders")) for item in allow]
     found: list[str] = []
     for item in named:
@@ -45,7 +46,7 @@ def _senders(people: Mapping[str, Any], allow: Sequence[object], channel: str, w
         try:
             found += wanted_senders(channel, handles)
         except LobsterpotError as error:
-            raise LobsterpotError(f"{f'{_PEOPLE}.{item}.{channel}' if person else where}{str(error).removeprefix('entries')}") from error
+            raise LobsterpotError(f"{f'{PEOPLE}.{item}.{channel}' if person else where}{str(error).removeprefix('entries')}") from error
     return list(dict.fromkeys(found))
 
 
@@ -68,7 +69,7 @@ def resolve(channels: object, people: object) -> list[dict[str, Any]]:
 
     Raises LobsterpotError with the path of the variable that is wrong, and how to put it right.
     """
-    known: Mapping[str, Any] = _expect(people, Mapping, _PEOPLE, "people by name, such as {ada: {telegram: '123456789'}}")
+    known: Mapping[str, Any] = _expect(people, Mapping, PEOPLE, "people by name, such as {ada: {telegram: '123456789'}}")
     lists = []
     for channel, account, settings in _accounts(channels):
         where = f"{_CHANNELS}.{channel}.accounts.{account}"
@@ -78,7 +79,9 @@ def resolve(channels: object, people: object) -> list[dict[str, Any]]:
             raise LobsterpotError(f"{where}: {error}") from error
         if not isinstance(settings, Mapping) or set(settings) != {"allow"} or not isinstance(settings["allow"], list):
             raise LobsterpotError(f"{where} must hold a list allow and nothing else, such as {{allow: [ada]}}.")
-        lists.append({"channel": names[0], "account": names[1], "entries": _senders(known, settings["allow"], names[0], f"{where}.allow")})
+        lists.append(
+            {"channel": names[0], "account": names[1], "entries": senders_of(known, settings["allow"], names[0], f"{where}.allow")}
+        )
     places = [(item["channel"], item["account"]) for item in lists]
     if twice := next((place for place in places if places.count(place) > 1), None):
         raise LobsterpotError(f"{_CHANNELS}: {twice[0]}/{twice[1]} is named twice, in two spellings. Put both lists into one.")

@@ -39,7 +39,8 @@ def test_a_configuration_that_does_not_start(gateway: Host, tmp_path: Path) -> N
     lost = {"source": "file", "provider": "hostfile", "id": "/not/there"}
     extra = {"gateway": {"auth": {"token": lost}}}
     code, said = run_with(
-        tmp_path, {"gateway_config_extra": extra, "gateway_ready_timeout": 25, "gateway_secrets": {"other": {"value": "x" * 30}}}
+        tmp_path,
+        {"gateway_config_extra": extra, "gateway_ready_timeout": 25, "gateway_secrets": {"other": {"value": "known-to-this-test-alone"}}},
     )
     assert code != 0
     assert "The gateway did not become ready" in said

@@ -24,6 +24,7 @@ CACHE = Path.home() / ".cache" / "lobsterpot"
 MACHINE = {"x86_64": "x64", "aarch64": "arm64"}[platform.machine()]
 LOCKS = {
     "sqlite": ("openclaw", ROOT / "roles" / "release" / "files" / "locks" / "openclaw" / "2026.9.6"),
+    "previous": ("openclaw", ROOT / "roles" / "release" / "files" / "locks" / "openclaw" / "2026.9.5"),
     "scoped": ("openclaw", ROOT / "tests" / "integration" / "locks" / "openclaw-2026.7.35"),
     "unscoped": ("clawdbot", ROOT / "tests" / "integration" / "locks" / "clawdbot-2026.1.24-3"),
 }

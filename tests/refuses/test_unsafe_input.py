@@ -45,19 +45,43 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
         ["no lock file for openclaw 2026.1.1", "Locked are: 2026.9.5, 2026.9.6", "playbooks/lock.yml"],
     ),
     "an unknown product": ({"gateway_product": "moltbot"}, ["gateway_product must be openclaw"]),
-    "a privileged port": ({"gateway_port": 80}, ["gateway_port a number from 1024"]),
-    "an open DM policy": ({"gateway_channels": {"telegram": {"dmPolicy": "open"}}}, ["no dmPolicy", "may be open"]),
+    "a privileged port": ({"gateway_port": 80}, ["gateway_port: must be a number from 1024 to 65535", "Nothing was changed"]),
+    "all that is wrong at once": (
+        {
+            "gateway_channels": {"telegarm": {}, "telegram": {"dm_policy": "open"}},
+            "gateway_mention_patterns": ["[pot"],
+            "sandbox_mounts": {"/etc": "/config"},
+            "sandbox_mode": "all",
+        },
+        [
+            "gateway_channels.telegarm: unknown, did you mean telegram?",
+            "gateway_channels.telegram: needs a secret",
+            "gateway_channels.telegram.dm_policy: open lets anybody give orders",
+            "gateway_mention_patterns: '[pot' is no regular expression",
+            "sandbox_mounts./etc: would show the system",
+            "Nothing was changed",
+        ],
+    ),
     "an open policy of an account": (
-        {"gateway_channels": {"telegram": {"accounts": {"work": {"dmPolicy": "open"}}}}},
-        ["no dmPolicy", "may be open"],
+        {"gateway_channels": {"telegram": {"accounts": {"work": {"dm_policy": "open"}}}}},
+        ["gateway_channels.telegram.accounts.work.dm_policy: open lets anybody give orders", "Nothing was changed"],
     ),
     "an open policy by the back door": (
         {"gateway_config_extra": {"channels": {"telegram": {"groupPolicy": "open"}}}},
-        ["groupPolicy may be open"],
+        ["gateway_config_extra.channels.telegram.groupPolicy: lets anybody give orders", "Nothing was changed"],
     ),
-    "everybody on an allowlist": (
-        {"gateway_channels": {"telegram": {"allowFrom": ["*"]}}},
-        ['no allowFrom may hold "*"'],
+    "everybody in groups": (
+        {"gateway_channels": {"telegram": {"group_policy": "allowlist", "group_senders": ["*"]}}},
+        ["gateway_channels.telegram.group_senders: '*' lets everybody in", "Nothing was changed"],
+    ),
+    "an allowlist with nobody on it": (
+        {"gateway_channels": {"telegram": {"dm_policy": "allowlist"}}},
+        ["gateway_channels.telegram.dm_policy: allowlist with nobody on it", "Nothing was changed"],
+    ),
+    "tools without a sandbox": ({"sandbox_mode": "off"}, ["sandbox_mode", "all, non-main"]),
+    "a placeholder for a secret": (
+        {"gateway_model_keys": {"anthropic": "replace-me-with-a-key"}},
+        ["/models/anthropic: is a placeholder", "Nothing was changed"],
     ),
     "everybody approved": (
         {"access_channels": {"telegram": {"accounts": {"default": {"allow": ["*"]}}}}},
@@ -73,11 +97,11 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "an owner that is no sender": (
         {"gateway_command_owners": ["somebody"]},
-        ["gateway_command_owners must be CHANNEL:SENDER"],
+        ["gateway_command_owners: 'somebody' must be CHANNEL:SENDER"],
     ),
     "everybody an owner": (
         {"gateway_command_owners": ["telegram:*"]},
-        ["gateway_command_owners must be CHANNEL:SENDER"],
+        ["gateway_command_owners: '*' lets everybody in"],
     ),
     "root as the gateway's user": ({"account_user": "root"}, ["account_user: 'root' cannot be the gateway's user"]),
     "the operator as the gateway's user": (
@@ -91,7 +115,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     "a listener that is no port": ({"verify_allowed_listeners": ["https"]}, ["verify_allowed_listeners", "tcp/443"]),
     "a token in the configuration": (
         {"gateway_channels": {"telegram": {"botToken": "1:text"}}},
-        ["as plain text", "Put it into gateway_secrets"],
+        ["as plain text", "Put it into gateway_secrets.telegram.botToken"],
     ),
     "the operator shut out": ({"ssh_deny_users": ["admin"]}, ["ssh_deny_users must be plain names", "lock yourself out"]),
     "an exception for everything": (
@@ -135,7 +159,7 @@ def test_refused_with_words(tmp_path: Path, variables: dict[str, object], words:
 def test_a_weak_token(tmp_path: Path, token: str) -> None:
     """S14, S7: a weak token is refused, and not repeated in the message."""
     said = refused(tmp_path, {"gateway_token": token})
-    assert "gateway_token is too weak" in said
+    assert "gateway_token: is too weak" in said
     assert token not in said
 
 

@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The policy of the inventory made into the gateway's configuration, and all that is wrong with it.
+
+Variables go by the names that they have in the inventory. The form of the configuration is that of openclaw 2026.9.6:
+`openclaw config schema`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .agents import agents, model, providers
+from .channels import CHANNELS, EVERYBODY, Inventory, channels, reference, senders
+from .problems import Problems
+from .secrets import MIN_TOKEN_LENGTH, flatten
+from .tools import sandbox, tools
+
+# Nobody has this name: with an empty list the gateway would make the first sender that is approved its owner.
+_NOBODY = "nobody:nobody"
+
+_FIRST_PORT, _LAST_PORT = 1024, 65535
+_FEWEST_RELEASES = 2
+_MEMORY = re.compile(r"[1-9][0-9]*[MG]")
+
+# The gateway ignores a pattern that repeats a group with a repetition in it (its documentation, channels/groups, "Mention gating notes").
+_NESTED_REPETITION = re.compile(r"\([^()]*[+*}][^()]*\)[+*{]")
+
+_TOKEN = "/gateway/token"  # noqa: S105 - its name, not the token
+_DISTINCT_IN_TOKEN = 8
+_SHORTEST_SECRET = 8
+_PLACEHOLDER = re.compile(r"(change|replace|fill)[-_ ]?(me|this|in)\b|place ?holder|^your[-_ ]|^<.*>$|^(.)\3*$", re.IGNORECASE)
+
+# Keys of the gateway's configuration that hold a secret, a policy, a list of senders.
+_SECRET_KEY = re.compile(r"[A-Za-z]*([Tt]oken|[Aa]pi_?[Kk]ey|[Ss]ecret|[Pp]assword)")
+_POLICY_KEYS = ("dmPolicy", "groupPolicy", "policy")
+_LIST_KEYS = ("allowFrom", "groupAllowFrom", "ownerAllowFrom")
+
+
+def policy(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the configuration, without the sandbox's image, and what is wrong with the variables, a line for each."""
+    problems = Problems()
+    secrets = _secrets(given, problems)
+    named = providers(given, problems)
+    inventory = Inventory(given["access_channels"], given["access_people"], given["access_open_confirmed"], tuple(secrets))
+    reachable = channels(given["gateway_channels"], inventory, problems)
+    main_model = {"model": {"primary": model("gateway_model", given["gateway_model"], problems)}} if given["gateway_model"] else {}
+    config = _gateway(given, problems)
+    for part in (
+        {"agents": {"defaults": {"sandbox": sandbox(given, problems), **main_model}}},
+        {"tools": tools(given, problems), "commands": {"ownerAllowFrom": _owners(given, problems)}},
+        {"models": {"providers": named}} if named else {},
+        {"channels": reachable} if reachable else {},
+        agents(given, problems),
+        given["gateway_config_extra"],
+    ):
+        config = merge(config, part)
+    _check_extra(given, problems)
+    _check_secrets(secrets, json.dumps(config), problems)
+    return config, problems.lines
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` laid on it, mapping by mapping; a list replaces a list."""
+    made = dict(base)
+    for key, value in over.items():
+        old = made.get(key)
+        made[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return made
+
+
+def _gateway(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    if not _FIRST_PORT <= given["gateway_port"] <= _LAST_PORT:
+        problems.add("gateway_port", f"must be a number from {_FIRST_PORT} to {_LAST_PORT}.")
+    if given["gateway_keep_releases"] < _FEWEST_RELEASES:
+        problems.add("gateway_keep_releases", f"must be {_FEWEST_RELEASES} or more: one to go back to.")
+    if not _MEMORY.fullmatch(given["gateway_memory_max"]):
+        problems.add("gateway_memory_max", "must be a number with M or G, such as 2G.")
+    patterns = _mention_patterns(given["gateway_mention_patterns"], problems)
+    return {
+        "gateway": {
+            "mode": "local",
+            "bind": "loopback",
+            "port": given["gateway_port"],
+            "auth": {"mode": "token", "token": reference(_TOKEN)},
+        },
+        "secrets": {"providers": {"hostfile": {"source": "file", "path": given["secrets_file"], "mode": "json"}}},
+        "session": {"dmScope": given["gateway_session_scope"]},
+        "discovery": {"mdns": {"mode": "off"}},
+        "update": {"checkOnStart": False},
+        "telemetry": {"enabled": False},
+        "logging": {"file": given["log_file"]},
+        **({"proxy": {"proxyUrl": given["proxy_url"]}} if given["proxy_url"] else {}),
+        **({"messages": {"groupChat": {"mentionPatterns": patterns}}} if patterns else {}),
+    }
+
+
+def _mention_patterns(patterns: list[str], problems: Problems) -> list[str]:
+    where = "gateway_mention_patterns"
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            problems.add(where, f"{pattern!r} is no regular expression: {error}.")
+        if not pattern.strip() or _NESTED_REPETITION.search(pattern):
+            problems.add(where, f"{pattern!r} would be ignored by the gateway: it is blank, or repeats a repetition.")
+    return patterns
+
+
+def _owners(given: Mapping[str, Any], problems: Problems) -> list[str]:
+    where = "gateway_command_owners"
+    owners = []
+    for owner in given[where]:
+        channel, _, sender = owner.partition(":")
+        if channel in CHANNELS and sender:
+            owners += [f"{channel}:{found}" for found in senders(channel, [sender], given["access_people"], where, problems)]
+        else:
+            problems.add(where, f"{owner!r} must be CHANNEL:SENDER, such as telegram:123456789, with one of {', '.join(CHANNELS)}.")
+    return owners or [_NOBODY]
+
+
+def _walk(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Give each single value with the keys that lead to it; what is in a list stands under the list's key."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _walk(item, (*path, str(key)))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _walk(item, path)
+    else:
+        yield path, value
+
+
+def _check_extra(given: Mapping[str, Any], problems: Problems) -> None:
+    """Hold what is merged last to the same: nobody let in unasked, no tools on the host, no secret in the open."""
+    for path, value in _walk(given["gateway_config_extra"]):
+        where = ".".join(("gateway_config_extra", *path))
+        channel = path[1] if path[0] == "channels" and len(path) > 1 else ""
+        anybody = (value == "open" and channel and path[-1] in _POLICY_KEYS) or (
+            value == EVERYBODY and any(key in _LIST_KEYS for key in path)
+        )
+        if anybody and channel not in given["access_open_confirmed"]:
+            problems.add(where, "lets anybody give orders to a program that runs commands. Name senders one by one.")
+        if path[-2:] == ("sandbox", "mode") and value == "off":
+            problems.add(where, "would run the agent's tools on the host. Choose with sandbox_mode.")
+        if isinstance(value, str) and _SECRET_KEY.fullmatch(path[-1]):
+            problems.add(
+                where,
+                "holds a secret as plain text: it would lie in the configuration and in Ansible's output. "
+                "Put it into gateway_secrets and refer to it: {source: file, provider: hostfile, id: /NAME}.",
+            )
+
+
+def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Give each value that is no mapping, with the keys that lead to it."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, str(key)))
+        else:
+            yield (*path, str(key)), value
+
+
+def _secrets(given: Mapping[str, Any], problems: Problems) -> dict[str, str]:
+    """Return the secrets by JSON pointer, as the host will hold them."""
+    tree = {**given["gateway_secrets"], "models": given["gateway_model_keys"]}
+    if given["gateway_token"]:
+        tree["gateway"] = {"token": given["gateway_token"]}
+    found: dict[str, str] = {}
+    for path, value in _leaves(tree):
+        alone: Any = value
+        for key in reversed(path):
+            alone = {key: alone}
+        with problems.noted():
+            found |= flatten(alone)
+    return found
+
+
+def _check_secrets(secrets: Mapping[str, str], config: str, problems: Problems) -> None:
+    for pointer, value in secrets.items():
+        if pointer == _TOKEN:
+            if len(value) < MIN_TOKEN_LENGTH or len(set(value)) < _DISTINCT_IN_TOKEN:
+                problems.add(
+                    "gateway_token",
+                    f"is too weak: it needs {MIN_TOKEN_LENGTH} characters or more, and not the same few over again. "
+                    "Leave it empty and the host makes a strong one; or make one with: openssl rand -hex 24",
+                )
+        elif len(value) < _SHORTEST_SECRET or _PLACEHOLDER.search(value):
+            problems.add(
+                pointer, f"is a placeholder or shorter than {_SHORTEST_SECRET} characters. Set the secret, from vault or the environment."
+            )
+        if value in config:
+            problems.add(
+                pointer, "stands in the configuration as plain text too. Refer to it there: {source: file, provider: hostfile, id: ...}."
+            )

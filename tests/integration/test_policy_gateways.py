@@ -1,0 +1,49 @@
+"""The configurations that the policy comes to, judged by the real gateways that they are for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.real_gateway import RealGateway
+from tests.lab import ROOT
+from tests.policy_cases import CASES, DEFAULT, POLICIES
+
+KINDS = ("sqlite", "previous")
+ALL = CASES | POLICIES
+
+
+def judged(gateway: RealGateway, configs: list[dict[str, Any]]) -> list[list[str]]:
+    """What the gateway says of each, errors and warnings."""
+    command = [*gateway.node, str(ROOT / "tests" / "integration" / "real_validation.mjs"), str(gateway.package)]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=gateway.environment, input=json.dumps(configs), timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return list(json.loads(done.stdout))
+
+
+@pytest.fixture(params=KINDS)
+def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> RealGateway:
+    return RealGateway(request.param, tmp_path / "state")
+
+
+def test_every_configuration_is_accepted(gateway: RealGateway) -> None:
+    """Each case of the table, every combination of DM policy and group policy on every channel among them: no error, no warning."""
+    found = judged(gateway, [{**DEFAULT, **differs} for _, differs in ALL.values()])
+    assert {name: words for name, words in zip(ALL, found, strict=True) if words} == {}
+
+
+def test_what_is_wrong_is_not_accepted(gateway: RealGateway) -> None:
+    """The judge judges: an unknown key, an open policy without its star, an allowlist with nobody on it."""
+    wrong: list[dict[str, Any]] = [
+        {**DEFAULT, "unknown": True},
+        {**DEFAULT, "channels": {"telegram": {"dmPolicy": "open"}}},
+        {**DEFAULT, "channels": {"telegram": {"dmPolicy": "allowlist"}}},
+        {**DEFAULT, "channels": {"slack": {"dmPolcy": "pairing"}}},
+    ]
+    assert [bool(words) for words in judged(gateway, wrong)] == [True, True, True, True]

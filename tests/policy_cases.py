@@ -1,0 +1,393 @@
+"""Variables and the exact configuration that comes of them. Unit tests hold the code to it, integration tests the real gateways.
+
+A case gives the variables that are set and the parts of the configuration, by their first key, that differ from `DEFAULT`; `None`: gone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Case = tuple[dict[str, Any], dict[str, Any]]
+
+# What the role passes on a host with the defaults.
+VARIABLES: dict[str, Any] = {
+    "access_channels": {},
+    "access_open_confirmed": [],
+    "access_people": {},
+    "account_home": "/home/openclaw",
+    "gateway_agents": {},
+    "gateway_channels": {},
+    "gateway_command_owners": [],
+    "gateway_config_extra": {},
+    "gateway_elevated_senders": {},
+    "gateway_keep_releases": 3,
+    "gateway_memory_max": "2G",
+    "gateway_mention_patterns": [],
+    "gateway_model": "",
+    "gateway_model_keys": {},
+    "gateway_model_providers": {},
+    "gateway_port": 18789,
+    "gateway_read_only": False,
+    "gateway_secrets": {},
+    "gateway_session_scope": "per-channel-peer",
+    "gateway_token": "",
+    "gateway_tool_deny": [],
+    "gateway_tool_profile": "",
+    "log_file": "/home/openclaw/.openclaw/logs/gateway.log",
+    "proxy_url": "",
+    "sandbox_cpus": 1.0,
+    "sandbox_memory": "1g",
+    "sandbox_mode": "all",
+    "sandbox_mounts": {},
+    "sandbox_pids_limit": 256,
+    "sandbox_scope": "session",
+    "sandbox_workspace_access": "none",
+    "secrets_file": "/run/openclaw/secrets.json",
+}
+
+GATEWAY = {
+    "mode": "local",
+    "bind": "loopback",
+    "port": 18789,
+    "auth": {"mode": "token", "token": {"source": "file", "provider": "hostfile", "id": "/gateway/token"}},
+}
+DOCKER = {
+    "readOnlyRoot": True,
+    "tmpfs": ["/tmp", "/var/tmp"],  # noqa: S108 - inside the sandbox
+    "network": "none",
+    "user": "1000:1000",
+    "capDrop": ["ALL"],
+    "pidsLimit": 256,
+    "memory": "1g",
+    "memorySwap": "1g",
+    "cpus": 1.0,
+}
+SANDBOX = {"mode": "all", "backend": "podman", "scope": "session", "workspaceAccess": "none", "docker": DOCKER}
+
+DEFAULT: dict[str, Any] = {
+    "gateway": GATEWAY,
+    "secrets": {"providers": {"hostfile": {"source": "file", "path": "/run/openclaw/secrets.json", "mode": "json"}}},
+    "session": {"dmScope": "per-channel-peer"},
+    "discovery": {"mdns": {"mode": "off"}},
+    "update": {"checkOnStart": False},
+    "telemetry": {"enabled": False},
+    "logging": {"file": "/home/openclaw/.openclaw/logs/gateway.log"},
+    "agents": {"defaults": {"sandbox": SANDBOX}},
+    "tools": {"elevated": {"enabled": False}},
+    "commands": {"ownerAllowFrom": ["nobody:nobody"]},
+}
+
+ADA = {"ada": {"telegram": "tg:42", "whatsapp": "+1 555 0100", "signal": "signal:+15550100", "imessage": "ada@example.org"}}
+ADA["ada"] |= {"discord": "user:4200042", "slack": "user:U0ADA42"}
+
+# For each channel what it takes to connect, its form in the configuration, Ada's form in the lists, and where groups stand.
+SECRETS = {
+    "telegram": {"botToken": "test-one-of-no-bot"},
+    "discord": {"token": "test-two-of-no-bot"},
+    "slack": {"botToken": "test-three-of-no-bot", "appToken": "test-four-of-no-bot"},
+}
+CHANNELS: dict[str, tuple[dict[str, str], dict[str, Any], str, str]] = {
+    "telegram": ({}, {"botToken": {"source": "file", "provider": "hostfile", "id": "/telegram/botToken"}}, "42", "groups"),
+    "whatsapp": ({}, {}, "+15550100", "groups"),
+    "signal": (
+        {"number": "+15550199", "server": "http://192.0.2.9:8080"},
+        {"account": "+15550199", "transport": {"kind": "external-native", "url": "http://192.0.2.9:8080"}},
+        "+15550100",
+        "groups",
+    ),
+    "imessage": (
+        {"program": "/usr/local/bin/imsg", "remote_host": "bot@mac.example"},
+        {"cliPath": "/usr/local/bin/imsg", "remoteHost": "bot@mac.example"},
+        "ada@example.org",
+        "groups",
+    ),
+    "discord": ({}, {"token": {"source": "file", "provider": "hostfile", "id": "/discord/token"}}, "4200042", "guilds"),
+    "slack": (
+        {},
+        {
+            "botToken": {"source": "file", "provider": "hostfile", "id": "/slack/botToken"},
+            "appToken": {"source": "file", "provider": "hostfile", "id": "/slack/appToken"},
+        },
+        "U0ADA42",
+        "channels",
+    ),
+}
+
+
+def _direct(policy: str, ada: str) -> dict[str, Any]:
+    lists = {"allowlist": {"allowFrom": [ada]}, "open": {"allowFrom": ["*"]}}
+    return {"dmPolicy": policy, **lists.get(policy, {})}
+
+
+def _groups(policy: str, ada: str, place: str) -> dict[str, Any]:
+    rooms: dict[str, dict[str, dict[str, Any]]] = {
+        "groups": {
+            "allowlist": {"groups": {"77": {"requireMention": True}, "78": {"requireMention": False}}, "groupAllowFrom": [ada]},
+            "open": {"groups": {"*": {"requireMention": True}}},
+        },
+        "guilds": {
+            "allowlist": {"guilds": {"77": {"requireMention": True, "users": [ada]}, "78": {"requireMention": False, "users": [ada]}}},
+            "open": {"guilds": {"*": {"requireMention": True}}},
+        },
+        "channels": {
+            "allowlist": {
+                "channels": {
+                    "77": {"requireMention": True, "enabled": True, "users": [ada]},
+                    "78": {"requireMention": False, "enabled": True, "users": [ada]},
+                }
+            },
+            "open": {"channels": {"*": {"requireMention": True, "enabled": True}}},
+        },
+    }
+    return {"groupPolicy": policy, **rooms[place].get(policy, {})}
+
+
+def _policy(channel: str, direct: str, group: str) -> Case:
+    """One combination of DM policy and group policy on one channel."""
+    needed, connects, ada, place = CHANNELS[channel]
+    wishes: dict[str, Any] = {**needed, "dm_policy": direct, "group_policy": group}
+    if group == "allowlist":
+        wishes |= {"group_senders": ["ada"], "groups": {"77": {}, "78": {"require_mention": False}}}
+    variables = {
+        "access_people": ADA,
+        "access_channels": {channel: {"accounts": {"default": {"allow": ["ada"]}}}},
+        "access_open_confirmed": [channel],
+        "gateway_channels": {channel: wishes},
+        "gateway_secrets": {channel: SECRETS[channel]} if channel in SECRETS else {},
+    }
+    made = {"enabled": True, "configWrites": False, **connects, **_direct(direct, ada), **_groups(group, ada, place)}
+    return variables, {"channels": {channel: made}}
+
+
+POLICIES: dict[str, Case] = {
+    f"{channel}: {direct}, groups {group}": _policy(channel, direct, group)
+    for channel in CHANNELS
+    for direct in ("pairing", "allowlist", "open", "disabled")
+    for group in ("disabled", "allowlist", "open")
+}
+
+TELEGRAM = {"gateway_secrets": {"telegram": {"botToken": "test-one-of-no-bot", "work": {"botToken": "test-five-of-no-bot"}}}}
+TELEGRAM_TOKEN = {"source": "file", "provider": "hostfile", "id": "/telegram/botToken"}
+WORK_TOKEN = {"source": "file", "provider": "hostfile", "id": "/telegram/work/botToken"}
+
+CASES: dict[str, Case] = {
+    "nothing set": ({}, {}),
+    "a channel by its name alone": (
+        {"gateway_channels": {"telegram": {}}, **TELEGRAM},
+        {
+            "channels": {
+                "telegram": {
+                    "enabled": True,
+                    "configWrites": False,
+                    "botToken": TELEGRAM_TOKEN,
+                    "dmPolicy": "pairing",
+                    "groupPolicy": "disabled",
+                }
+            }
+        },
+    ),
+    "a channel switched off needs no secret": (
+        {"gateway_channels": {"slack": {"enabled": False}}},
+        {"channels": {"slack": {"enabled": False, "configWrites": False, "dmPolicy": "pairing", "groupPolicy": "disabled"}}},
+    ),
+    "two accounts, each written out": (
+        {
+            "gateway_channels": {
+                "telegram": {
+                    "api_root": "https://telegram.example.org",
+                    "group_policy": "allowlist",
+                    "group_senders": [42],
+                    "require_mention": False,
+                    "accounts": {"work": {"dm_policy": "allowlist", "require_mention": True}},
+                }
+            },
+            "access_channels": {"telegram": {"accounts": {"work": {"allow": ["7", 8]}}}},
+            **TELEGRAM,
+        },
+        {
+            "channels": {
+                "telegram": {
+                    "enabled": True,
+                    "configWrites": False,
+                    "dmPolicy": "disabled",
+                    "groupPolicy": "disabled",
+                    "defaultAccount": "default",
+                    "accounts": {
+                        "default": {
+                            "enabled": True,
+                            "configWrites": False,
+                            "botToken": TELEGRAM_TOKEN,
+                            "apiRoot": "https://telegram.example.org",
+                            "dmPolicy": "pairing",
+                            "groupPolicy": "allowlist",
+                            "groups": {"*": {"requireMention": False}},
+                            "groupAllowFrom": ["42"],
+                        },
+                        "work": {
+                            "enabled": True,
+                            "configWrites": False,
+                            "botToken": WORK_TOKEN,
+                            "apiRoot": "https://telegram.example.org",
+                            "dmPolicy": "allowlist",
+                            "allowFrom": ["7", "8"],
+                            "groupPolicy": "allowlist",
+                            "groups": {"*": {"requireMention": True}},
+                            "groupAllowFrom": ["42"],
+                        },
+                    },
+                }
+            }
+        },
+    ),
+    "mention patterns": (
+        {"gateway_mention_patterns": ["@?lobster\\b", "hey pot"]},
+        {"messages": {"groupChat": {"mentionPatterns": ["@?lobster\\b", "hey pot"]}}},
+    ),
+    "owners, a person and a sender": (
+        {"gateway_command_owners": ["telegram:ada", "discord:4200043"], "access_people": ADA},
+        {"commands": {"ownerAllowFrom": ["telegram:42", "discord:4200043"]}},
+    ),
+    "session scope": ({"gateway_session_scope": "per-account-channel-peer"}, {"session": {"dmScope": "per-account-channel-peer"}}),
+    "another port": ({"gateway_port": 2000}, {"gateway": {**GATEWAY, "port": 2000}}),
+    "a proxy": ({"proxy_url": "http://127.0.0.1:3128"}, {"proxy": {"proxyUrl": "http://127.0.0.1:3128"}}),
+    "sandbox mode, scope, workspace": (
+        {"sandbox_mode": "non-main", "sandbox_scope": "agent", "sandbox_workspace_access": "ro"},
+        {"agents": {"defaults": {"sandbox": {**SANDBOX, "mode": "non-main", "scope": "agent", "workspaceAccess": "ro"}}}},
+    ),
+    "a writable workspace, a shared sandbox": (
+        {"sandbox_scope": "shared", "sandbox_workspace_access": "rw"},
+        {"agents": {"defaults": {"sandbox": {**SANDBOX, "scope": "shared", "workspaceAccess": "rw"}}}},
+    ),
+    "sandbox limits": (
+        {"sandbox_pids_limit": 64, "sandbox_memory": "512m", "sandbox_cpus": 0.5},
+        {
+            "agents": {
+                "defaults": {
+                    "sandbox": {**SANDBOX, "docker": {**DOCKER, "pidsLimit": 64, "memory": "512m", "memorySwap": "512m", "cpus": 0.5}}
+                }
+            }
+        },
+    ),
+    "a mount": (
+        {"sandbox_mounts": {"/srv/books": "/books"}},
+        {
+            "agents": {
+                "defaults": {
+                    "sandbox": {
+                        **SANDBOX,
+                        "docker": {**DOCKER, "binds": ["/srv/books:/books:ro"], "dangerouslyAllowExternalBindSources": True},
+                    }
+                }
+            }
+        },
+    ),
+    "elevated for some": (
+        {"gateway_elevated_senders": {"telegram": ["ada", 7], "whatsapp": ["ada"]}, "access_people": ADA},
+        {"tools": {"elevated": {"enabled": True, "allowFrom": {"telegram": ["42", "7"], "whatsapp": ["+15550100"]}}}},
+    ),
+    "tool profile and denials": (
+        {"gateway_tool_profile": "coding", "gateway_tool_deny": ["group:web", "cron"]},
+        {"tools": {"elevated": {"enabled": False}, "profile": "coding", "deny": ["group:web", "cron"]}},
+    ),
+    "read only": (
+        {"gateway_read_only": True},
+        {
+            "tools": {
+                "elevated": {"enabled": False},
+                "allow": [
+                    "group:fs",
+                    "group:memory",
+                    "group:web",
+                    "agents_list",
+                    "pdf",
+                    "session_status",
+                    "sessions_history",
+                    "sessions_list",
+                    "sessions_search",
+                    "view_image",
+                ],
+            }
+        },
+    ),
+    "a model and its key": (
+        {"gateway_model": "anthropic/claude-opus-4-6", "gateway_model_keys": {"anthropic": "test-key-of-no-account"}},
+        {
+            "agents": {"defaults": {"sandbox": SANDBOX, "model": {"primary": "anthropic/claude-opus-4-6"}}},
+            "models": {"providers": {"anthropic": {"apiKey": {"source": "file", "provider": "hostfile", "id": "/models/anthropic"}}}},
+        },
+    ),
+    "a provider of one's own": (
+        {
+            "gateway_model_providers": {
+                "rack": {"base_url": "http://192.0.2.10:11434/v1", "models": ["qwen3", "tiny"]},
+                "other": {"base_url": "https://models.example.org", "api": "anthropic-messages", "models": ["m"]},
+            },
+            "gateway_model_keys": {"rack": "test-key-of-no-account"},
+        },
+        {
+            "models": {
+                "providers": {
+                    "rack": {
+                        "baseUrl": "http://192.0.2.10:11434/v1",
+                        "api": "openai-completions",
+                        "models": [{"id": "qwen3", "name": "qwen3"}, {"id": "tiny", "name": "tiny"}],
+                        "apiKey": {"source": "file", "provider": "hostfile", "id": "/models/rack"},
+                    },
+                    "other": {"baseUrl": "https://models.example.org", "api": "anthropic-messages", "models": [{"id": "m", "name": "m"}]},
+                }
+            }
+        },
+    ),
+    "an agent for an account": (
+        {
+            "gateway_channels": {"telegram": {"accounts": {"work": {}}}},
+            "gateway_agents": {
+                "clerk": {"routes": ["telegram/work"], "model": "rack/tiny", "tool_profile": "minimal", "tool_deny": ["pdf"]}
+            },
+            **TELEGRAM,
+        },
+        {
+            "agents": {
+                "defaults": {"sandbox": SANDBOX, "systemAgent": {"agentId": "main"}},
+                "ownership": "explicit",
+                "entries": {"main": {}, "clerk": {"model": "rack/tiny", "tools": {"profile": "minimal", "deny": ["pdf"]}}},
+            },
+            "bindings": [
+                {"agentId": "clerk", "match": {"channel": "telegram", "accountId": "work"}},
+                {"agentId": "main", "match": {"channel": "telegram", "accountId": "*"}},
+            ],
+            "channels": {
+                "telegram": {
+                    "enabled": True,
+                    "configWrites": False,
+                    "dmPolicy": "disabled",
+                    "groupPolicy": "disabled",
+                    "defaultAccount": "default",
+                    "accounts": {
+                        "default": {
+                            "enabled": True,
+                            "configWrites": False,
+                            "botToken": TELEGRAM_TOKEN,
+                            "dmPolicy": "pairing",
+                            "groupPolicy": "disabled",
+                        },
+                        "work": {
+                            "enabled": True,
+                            "configWrites": False,
+                            "botToken": WORK_TOKEN,
+                            "dmPolicy": "pairing",
+                            "groupPolicy": "disabled",
+                        },
+                    },
+                }
+            },
+        },
+    ),
+    "extra, merged last": (
+        {"gateway_config_extra": {"logging": {"redactPatterns": ["x-[a-z]+"]}, "session": {"dmScope": "per-peer"}}},
+        {
+            "logging": {"file": "/home/openclaw/.openclaw/logs/gateway.log", "redactPatterns": ["x-[a-z]+"]},
+            "session": {"dmScope": "per-peer"},
+        },
+    ),
+}

@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, the Lobsterpot contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory's policy: variables in, exact configuration out, and all that is wrong in one message."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from ansible.module_utils.lobsterpot.policy import policy
+
+from tests.policy_cases import CASES, DEFAULT, POLICIES, VARIABLES, Case
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import RunModule
+
+PROJECT = Path(__file__).parents[2]
+ALL = CASES | POLICIES
+TELEGRAM = {"gateway_secrets": {"telegram": {"botToken": "test-one-of-no-bot"}}}
+
+
+def variables(**given: Any) -> dict[str, Any]:
+    return {**VARIABLES, **given}
+
+
+def telegram(**wishes: Any) -> dict[str, Any]:
+    return {"gateway_channels": {"telegram": wishes}, **TELEGRAM}
+
+
+@pytest.mark.parametrize("case", ALL.values(), ids=ALL.keys())
+def test_variables_in_configuration_out(case: Case) -> None:
+    """The whole configuration, key by key, and nothing to complain of."""
+    given, differs = case
+    config, problems = policy(variables(**given))
+    assert problems == []
+    assert config == {**DEFAULT, **differs}
+
+
+def test_every_variable_has_a_case() -> None:
+    """Each variable that changes the configuration is set by some case above."""
+    no_part_of_it = {"account_home", "gateway_keep_releases", "gateway_memory_max", "gateway_token", "log_file", "secrets_file"}
+    assert {name for given, _ in ALL.values() for name in given} == set(VARIABLES) - no_part_of_it
+
+
+def test_the_role_passes_every_variable(run_module: RunModule) -> None:
+    """The task of the role names each option of the module; the module's defaults are those of the roles."""
+    tasks = yaml.safe_load((PROJECT / "roles/gateway/tasks/preflight.yml").read_text())
+    passed = next(task["gateway_policy"] for task in tasks if "gateway_policy" in task)
+    assert set(passed) == set(VARIABLES)
+    required = {name: VARIABLES[name] for name in ("account_home", "log_file", "secrets_file")}
+    assert run_module("gateway_policy", required)["config"] == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"gateway_channels": {"telegramm": {}}}, "gateway_channels.telegramm: unknown, did you mean telegram?"),
+        (telegram(dm_polcy="open"), "gateway_channels.telegram.dm_polcy: unknown, did you mean dm_policy?"),
+        (
+            telegram(accounts={"work": {"dmpolicy": "open"}}),
+            "gateway_channels.telegram.accounts.work.dmpolicy: unknown, did you mean dm_policy?",
+        ),
+        (telegram(accounts={"a/b": {}}), "gateway_channels.telegram.accounts.a/b: account: 'a/b' is no account."),
+        (telegram(groups={"7": {"mention": False}}), "gateway_channels.telegram.groups.7.mention: unknown"),
+        (telegram(botToken="x"), "gateway_channels.telegram.botToken: would lie here as plain text."),
+        ({"gateway_channels": {"telegram": {}}}, "gateway_channels.telegram: needs a secret: set gateway_secrets.telegram.botToken"),
+        (
+            telegram(accounts={"work": {}}),
+            "gateway_channels.telegram.accounts.work: needs a secret: set gateway_secrets.telegram.work.botToken",
+        ),
+        ({"gateway_channels": {"signal": {"number": "+15550100"}}}, "gateway_channels.signal: needs server."),
+        ({"gateway_channels": {"telegram": "on"}}, "gateway_channels.telegram: must be settings such as {dm_policy: pairing}."),
+        (telegram(dm_policy="friends"), "gateway_channels.telegram.dm_policy: 'friends' is none of pairing, allowlist, open, disabled."),
+        (telegram(dm_policy="open"), "gateway_channels.telegram.dm_policy: open lets anybody give orders"),
+        (telegram(group_policy="open"), "gateway_channels.telegram.group_policy: open lets anybody give orders"),
+        (
+            telegram(accounts={"work": {"dm_policy": "open"}}),
+            "gateway_channels.telegram.accounts.work.dm_policy: open lets anybody give orders",
+        ),
+        ({"access_open_confirmed": ["telegam"]}, "access_open_confirmed.telegam: unknown, did you mean telegram?"),
+        (telegram(dm_policy="allowlist"), "gateway_channels.telegram.dm_policy: allowlist with nobody on it."),
+        (telegram(group_policy="allowlist"), "gateway_channels.telegram.group_policy: allowlist with nobody on it."),
+        (telegram(group_senders=["1"]), "gateway_channels.telegram.group_policy: is disabled, and groups or group_senders are named."),
+        (
+            {"gateway_channels": {"discord": {"group_policy": "allowlist", "group_senders": ["12345"]}}, "gateway_secrets": {}},
+            "gateway_channels.discord.groups: name the guilds of discord",
+        ),
+        (telegram(group_policy="allowlist", group_senders=["*"]), "gateway_channels.telegram.group_senders: '*' lets everybody in."),
+        (
+            telegram(group_policy="allowlist", group_senders=["@ada"]),
+            "gateway_channels.telegram.group_senders: '@ada' is no sender of telegram.",
+        ),
+        (
+            telegram(group_policy="allowlist", group_senders=["eve"]),
+            "gateway_channels.telegram.group_senders: there is nobody called 'eve'",
+        ),
+        (telegram(require_mention="perhaps"), "gateway_channels.telegram.require_mention: 'perhaps' is neither true nor false."),
+        ({"access_channels": {"telegram": {"accounts": {"default": {"allow": ["eve"]}}}}, **telegram()}, "there is nobody called 'eve'"),
+        ({"gateway_command_owners": ["somebody"]}, "gateway_command_owners: 'somebody' must be CHANNEL:SENDER"),
+        ({"gateway_command_owners": ["telegram:*"]}, "gateway_command_owners: '*' lets everybody in."),
+        ({"gateway_command_owners": ["telegram:-7"]}, "gateway_command_owners: '-7' is no sender of telegram."),
+        ({"gateway_elevated_senders": {"telegram": ["*"]}}, "gateway_elevated_senders.telegram: '*' lets everybody in."),
+        ({"gateway_elevated_senders": {"telegarm": ["1"]}}, "gateway_elevated_senders.telegarm: unknown, did you mean telegram?"),
+        ({"gateway_mention_patterns": ["[a"]}, "gateway_mention_patterns: '[a' is no regular expression"),
+        ({"gateway_mention_patterns": ["(a+)+"]}, "gateway_mention_patterns: '(a+)+' would be ignored by the gateway"),
+        ({"gateway_secrets": {"telegram": {"botToken": ""}}}, "/telegram/botToken: the secret is empty or no text"),
+        ({"gateway_secrets": {"telegram": {"botToken": "replace-me-with-the-token"}}}, "/telegram/botToken: is a placeholder"),
+        ({"gateway_model_keys": {"anthropic": "xxxxxxxxxxxx"}}, "/models/anthropic: is a placeholder"),
+        ({"gateway_model_keys": {"anthropic": "abc"}}, "/models/anthropic: is a placeholder or shorter than 8 characters."),
+        ({"gateway_secrets": {"x": "per-channel-peer"}}, "/x: stands in the configuration as plain text too."),
+        ({"gateway_token": "abcdefgh"}, "gateway_token: is too weak"),
+        ({"gateway_token": "ab" * 20}, "gateway_token: is too weak"),
+        ({"sandbox_mounts": {"/": "/all"}}, "sandbox_mounts./: must be the absolute path of a folder"),
+        ({"sandbox_mounts": {"/srv/../root": "/x"}}, "sandbox_mounts./srv/../root: must be the absolute path of a folder"),
+        ({"sandbox_mounts": {"srv": "/x"}}, "sandbox_mounts.srv: must be the absolute path of a folder"),
+        ({"sandbox_mounts": {"/srv:/etc": "/x"}}, "sandbox_mounts./srv:/etc: must be the absolute path of a folder"),
+        ({"sandbox_mounts": {"//etc": "/x"}}, "sandbox_mounts.//etc: must be the absolute path of a folder"),
+        ({"sandbox_mounts": {"/home/ada/.ssh": "/keys"}}, "sandbox_mounts./home/ada/.ssh: would show the system, a home"),
+        ({"sandbox_mounts": {"/run/user/1000": "/x"}}, "sandbox_mounts./run/user/1000: would show the system, a home"),
+        (
+            {"account_home": "/srv/agent", "sandbox_mounts": {"/srv/agent/x": "/x"}},
+            "sandbox_mounts./srv/agent/x: would show the system, a home",
+        ),
+        ({"account_home": "/srv/agent", "sandbox_mounts": {"/srv": "/x"}}, "sandbox_mounts./srv: would show the system, a home"),
+        ({"sandbox_mounts": {"/srv/x": "/etc"}}, "sandbox_mounts./srv/x: '/etc' is no place in the sandbox."),
+        ({"sandbox_mounts": {"/srv/x": "/workspace/x"}}, "sandbox_mounts./srv/x: '/workspace/x' is no place in the sandbox."),
+        ({"gateway_read_only": True, "sandbox_mode": "non-main"}, "gateway_read_only: holds only when tools write nowhere else"),
+        ({"gateway_read_only": True, "sandbox_workspace_access": "rw"}, "gateway_read_only: holds only when tools write nowhere else"),
+        (
+            {"gateway_read_only": True, "gateway_elevated_senders": {"telegram": ["1"]}},
+            "gateway_elevated_senders: contradicts gateway_read_only.",
+        ),
+        ({"gateway_tool_profile": "everything"}, "gateway_tool_profile: 'everything' is none of minimal, coding, messaging, full."),
+        ({"gateway_tool_deny": ["no tool"]}, "gateway_tool_deny: 'no tool' is no tool's name."),
+        ({"gateway_model": "claude"}, "gateway_model: must be PROVIDER/MODEL"),
+        (
+            {"gateway_model_providers": {"rack": {"models": ["m"]}}},
+            "gateway_model_providers.rack.base_url: must be the provider's address.",
+        ),
+        (
+            {"gateway_model_providers": {"rack": {"base_url": "http://k:s@example.org", "models": ["m"]}}},
+            "gateway_model_providers.rack.base_url: is no address",
+        ),
+        ({"gateway_model_providers": {"rack": {"base_url": "http://example.org"}}}, "gateway_model_providers.rack.models: names no model."),
+        ({"gateway_model_providers": {"rack": {"base": "x"}}}, "gateway_model_providers.rack.base: unknown, did you mean base_url?"),
+        ({"gateway_agents": {"Clerk": {}}}, "gateway_agents.Clerk: an agent's name needs small letters"),
+        ({"gateway_agents": {"clerk": {"routes": ["telegram"]}}}, "gateway_agents.clerk.routes.telegram: unknown"),
+        ({"gateway_agents": {"clerk": {"routes": ["telegram/wrok"]}}, **telegram()}, "gateway_agents.clerk.routes.telegram.wrok: unknown"),
+        ({"gateway_port": 80}, "gateway_port: must be a number from 1024 to 65535."),
+        ({"gateway_keep_releases": 1}, "gateway_keep_releases: must be 2 or more"),
+        ({"gateway_memory_max": "lots"}, "gateway_memory_max: must be a number with M or G"),
+        (
+            {"gateway_config_extra": {"channels": {"matrix": {"dmPolicy": "open"}}}},
+            "gateway_config_extra.channels.matrix.dmPolicy: lets anybody",
+        ),
+        (
+            {"gateway_config_extra": {"channels": {"x": {"dm": {"allowFrom": ["*"]}}}}},
+            "gateway_config_extra.channels.x.dm.allowFrom: lets anybody",
+        ),
+        (
+            {"gateway_config_extra": {"tools": {"elevated": {"allowFrom": {"telegram": ["*"]}}}}},
+            "gateway_config_extra.tools.elevated.allowFrom.telegram: lets anybody",
+        ),
+        (
+            {"gateway_config_extra": {"agents": {"entries": {"x": {"sandbox": {"mode": "off"}}}}}},
+            "gateway_config_extra.agents.entries.x.sandbox.mode: would run the agent's tools on the host.",
+        ),
+        ({"gateway_config_extra": {"x": [{"apiKey": "k"}]}}, "gateway_config_extra.x.apiKey: holds a secret as plain text"),
+    ],
+)
+def test_refuses(given: dict[str, Any], line: str) -> None:
+    """S14: the path of the variable, what is wrong, and how to put it right."""
+    _, problems = policy(variables(**given))
+    assert [problem for problem in problems if line in problem], problems
+
+
+def test_all_that_is_wrong_in_one_message(run_module: RunModule) -> None:
+    """S14, S7: one message with a line for each problem, and no secret in it."""
+    given = {
+        **variables(gateway_channels={"telegarm": {}, "telegram": {"dm_policy": "open"}}, gateway_port=80),
+        "gateway_secrets": {"other": {"value": "change-me-zebra"}},
+        "gateway_token": "zebra-zebra",
+    }
+    failed = run_module("gateway_policy", given, fails=True)
+    assert [line.partition(":")[0] for line in failed["msg"].splitlines()] == [
+        "gateway_channels.telegarm",
+        "gateway_channels.telegram",
+        "gateway_channels.telegram.dm_policy",
+        "gateway_port",
+        "/other/value",
+        "gateway_token",
+        "Nothing was changed.",
+    ]
+    assert "zebra" not in json.dumps(failed["msg"])
+
+
+def test_the_open_door_needs_its_channels_name() -> None:
+    """Confirming one channel opens no other."""
+    given = variables(**telegram(dm_policy="open"), access_open_confirmed=["whatsapp"])
+    assert len(policy(given)[1]) == 1
+    extra = {"channels": {"telegram": {"dmPolicy": "open", "allowFrom": ["*"]}}}
+    assert policy(variables(gateway_config_extra=extra, access_open_confirmed=["telegram"]))[1] == []
+    assert len(policy(variables(gateway_config_extra=extra, access_open_confirmed=["whatsapp"]))[1]) == 2
