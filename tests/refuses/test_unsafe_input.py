@@ -45,6 +45,20 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
         ["no lock file for openclaw 2026.1.1", "Locked are: 2026.9.5, 2026.9.6", "playbooks/lock.yml"],
     ),
     "an unknown product": ({"gateway_product": "moltbot"}, ["gateway_product must be openclaw"]),
+    "an unknown runtime": ({"gateway_runtime": "docker"}, ["gateway_runtime"]),
+    "tools of a container without one": ({"gateway_container_tools": ["exec"]}, ["gateway_container_tools is for the latter"]),
+    "all tools of a container at once": (
+        {"gateway_runtime": "container", "gateway_container_tools": ["group:runtime"]},
+        ["gateway_container_tools", "names single tools"],
+    ),
+    "tools of a container by the back door": (
+        {"gateway_runtime": "container", "gateway_config_extra": {"tools": {"allow": ["*"]}}},
+        ["gateway_config_extra may set neither a sandbox's mode nor the tools' allow"],
+    ),
+    "a sandbox that cannot be": (
+        {"gateway_runtime": "container", "gateway_config_extra": {"agents": {"defaults": {"sandbox": {"mode": "all"}}}}},
+        ["In a container there is no sandbox"],
+    ),
     "a privileged port": ({"gateway_port": 80}, ["gateway_port a number from 1024"]),
     "an open DM policy": ({"gateway_channels": {"telegram": {"dmPolicy": "open"}}}, ["no dmPolicy", "may be open"]),
     "an open policy of an account": (
