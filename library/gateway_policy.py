@@ -21,6 +21,7 @@ options:
   gateway_channels: {type: dict, default: {}, description: The variable.}
   gateway_command_owners: {type: list, elements: str, default: [], description: The variable.}
   gateway_config_extra: {type: dict, default: {}, description: The variable.}
+  gateway_container_tools: {type: list, elements: str, default: [], description: The variable.}
   gateway_elevated_senders: {type: dict, default: {}, description: The variable.}
   gateway_keep_releases: {type: int, default: 3, description: The variable.}
   gateway_memory_max: {type: str, default: 2G, description: The variable.}
@@ -30,6 +31,7 @@ options:
   gateway_model_providers: {type: dict, default: {}, description: The variable.}
   gateway_port: {type: int, default: 18789, description: The variable.}
   gateway_read_only: {type: bool, default: false, description: The variable.}
+  gateway_runtime: {type: str, default: host, choices: [host, container], description: The variable.}
   gateway_secrets: {type: dict, default: {}, description: The variable.}
   gateway_session_scope:
     type: str
@@ -94,6 +96,7 @@ ARGUMENT_SPEC = {
     "gateway_channels": NAMED,
     "gateway_command_owners": TEXTS,
     "gateway_config_extra": NAMED,
+    "gateway_container_tools": TEXTS,
     "gateway_elevated_senders": NAMED,
     "gateway_keep_releases": {"type": "int", "default": 3},
     "gateway_memory_max": {"type": "str", "default": "2G"},
@@ -103,6 +106,7 @@ ARGUMENT_SPEC = {
     "gateway_model_providers": NAMED,
     "gateway_port": {"type": "int", "default": 18789},
     "gateway_read_only": {"type": "bool", "default": False},
+    "gateway_runtime": {"type": "str", "default": "host", "choices": ["host", "container"]},
     "gateway_secrets": {**NAMED, "no_log": True},
     "gateway_session_scope": {
         "type": "str",

@@ -55,6 +55,10 @@ options:
     description: Unit that starts and removes one sandbox under the gateway's confinement. Empty leaves that out.
     type: str
     default: ""
+  mounts:
+    description: What a gateway in a container must see of the host, as path to C(ro) or C(rw). Empty means that it must not run in one.
+    type: dict
+    default: {}
   passwords_off:
     description: Whether sshd must take no password.
     type: bool
@@ -142,6 +146,7 @@ ARGUMENT_SPEC = {
     "release": {"type": "str", "default": ""},
     "etc": {"type": "path", "required": True},
     "command": {"type": "path", "required": True},
+    "mounts": {"type": "dict", "default": {}},
     "image": {"type": "str", "default": ""},
     "policy": {"type": "dict", "default": {}},
     "probe": {"type": "str", "default": ""},
@@ -214,6 +219,7 @@ class Reader:
         self.command = Path(str(params["command"]))
         self.policy_wanted = dict(params["policy"])  # type: ignore[call-overload] # dict by the argument spec
         self.probe = str(params["probe"])
+        self.mounts: dict[str, str] = dict(params["mounts"])  # type: ignore[call-overload] # a dict by the argument spec
         self.passwords_off = bool(params["passwords_off"])
         self.forwarding = bool(params["forwarding"])
         self.egress_mode = str(params["egress_mode"])
@@ -247,6 +253,22 @@ class Reader:
         # The proxy asks resolvers from sockets that look like listening ones. UFW lets nothing in there but answers.
         asking = [item for item in found if item.protocol == "udp" and self.egress_mode == "allowlist" and owner(item.pid) == PROXY_USER]
         return posture.listener_problems([item for item in found if item not in asking], self.ssh_ports, self.allowed)
+
+    def runtime(self) -> list[str]:
+        listening = host.parse_listeners(output("ss", "-HltunpO"))
+        pid = next((item.pid for item in listening if (item.protocol, item.port) == ("tcp", self.port)), 0)
+        if not pid:
+            return []  # `service` says so
+        process = Path(f"/proc/{pid}")
+        try:
+            contained = (process / "ns/user").readlink() != Path("/proc/self/ns/user").readlink()
+            if contained and self.mounts:
+                return posture.container_problems((process / "status").read_text(), (process / "mountinfo").read_text(), self.mounts)
+        except OSError as error:
+            return [f"the gateway's process cannot be looked at: {error}"]
+        if contained or self.mounts:
+            return [f"the gateway runs {'in' if contained else 'outside'} a container, gateway_runtime says otherwise"]
+        return []
 
     def firewall(self) -> list[str]:
         problems = [] if "Status: active" in output("ufw", "status") else ["UFW is not active"]
@@ -383,7 +405,7 @@ def main() -> None:
         slow = {"audit": ask(module.params["command"], "security", "audit", "--json")}
         if module.params["policy"]:
             slow["policy"] = reader.ask_policy(Path(folder))
-        topics = ("service", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox")
+        topics = ("service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox")
         checks = {topic: getattr(reader, topic)() for topic in topics}
         for topic, question in slow.items():
             checks[topic] = getattr(reader, topic)(question.answer(AUDIT_SECONDS) if question else "")

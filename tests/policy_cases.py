@@ -19,6 +19,7 @@ VARIABLES: dict[str, Any] = {
     "gateway_channels": {},
     "gateway_command_owners": [],
     "gateway_config_extra": {},
+    "gateway_container_tools": [],
     "gateway_elevated_senders": {},
     "gateway_keep_releases": 3,
     "gateway_memory_max": "2G",
@@ -28,6 +29,7 @@ VARIABLES: dict[str, Any] = {
     "gateway_model_providers": {},
     "gateway_port": 18789,
     "gateway_read_only": False,
+    "gateway_runtime": "host",
     "gateway_secrets": {},
     "gateway_session_scope": "per-channel-peer",
     "gateway_token": "",
@@ -307,6 +309,27 @@ CASES: dict[str, Case] = {
                     "view_image",
                 ],
             }
+        },
+    ),
+    "a gateway in a container, and one tool in spite of that": (
+        {"gateway_runtime": "container", "gateway_container_tools": ["web_fetch"]},
+        {
+            "agents": {"defaults": {"sandbox": {"mode": "off"}}},
+            "tools": {
+                "elevated": {"enabled": False},
+                "allow": [
+                    "session_status",
+                    "sessions_history",
+                    "sessions_list",
+                    "sessions_search",
+                    "sessions_send",
+                    "sessions_spawn",
+                    "sessions_yield",
+                    "subagents",
+                    "web_fetch",
+                ],
+                "sessions": {"visibility": "tree"},
+            },
         },
     ),
     "a model and its key": (

@@ -34,9 +34,10 @@ _DISTINCT_IN_TOKEN = 8
 _SHORTEST_SECRET = 8
 _PLACEHOLDER = re.compile(r"(change|replace|fill)[-_ ]?(me|this|in)\b|place ?holder|^your[-_ ]|^<.*>$|^(.)\3*$", re.IGNORECASE)
 
-# Keys of the gateway's configuration that hold a secret, a policy, a list of senders.
+# Keys of the gateway's configuration that hold a secret, a policy, the tools of an agent, a list of senders.
 _SECRET_KEY = re.compile(r"[A-Za-z]*([Tt]oken|[Aa]pi_?[Kk]ey|[Ss]ecret|[Pp]assword)")
 _POLICY_KEYS = ("dmPolicy", "groupPolicy", "policy")
+_TOOL_KEYS = ("allow", "alsoAllow", "profile")
 _LIST_KEYS = ("allowFrom", "groupAllowFrom", "ownerAllowFrom")
 
 
@@ -146,6 +147,8 @@ def _check_extra(given: Mapping[str, Any], problems: Problems) -> None:
             problems.add(where, "lets anybody give orders to a program that runs commands. Name senders one by one.")
         if path[-2:] == ("sandbox", "mode") and value == "off":
             problems.add(where, "would run the agent's tools on the host. Choose with sandbox_mode.")
+        if given["gateway_runtime"] == "container" and ("sandbox" in path or (path[0] in ("agents", "tools") and path[-1] in _TOOL_KEYS)):
+            problems.add(where, "in a container there is no sandbox. Name tools in gateway_container_tools, one by one.")
         if isinstance(value, str) and _SECRET_KEY.fullmatch(path[-1]):
             problems.add(
                 where,

@@ -14,6 +14,14 @@ from .host import Listener
 # Clients that must listen to get an address: RFC 2131, RFC 8415.
 DHCP_CLIENT_PORTS = (68, 546)
 
+# What podman itself puts into each container of ours: podman-run(1), at --read-only-tmpfs, --init, --hostname, --dns and --passwd.
+PODMANS_OWN = frozenset(
+    (
+        *("/", "/dev", "/run", "/run/lock", "/run/podman-init", "/run/.containerenv", "/tmp", "/var/tmp"),  # noqa: S108 - mount points
+        *(f"/etc/{name}" for name in ("group", "hostname", "hosts", "mtab", "passwd", "resolv.conf")),
+    )
+)
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -128,6 +136,27 @@ def egress_problems(loaded: str, recorded: str, user: str, mode: str) -> list[st
     if f"meta skuid @users goto {mode}\n" not in loaded:
         return [f"the table of what {user} may send is not in mode {mode}"]
     return []
+
+
+def container_problems(status: str, mountinfo: str, mounts: Mapping[str, str]) -> list[str]:
+    """Judge a process in a container: what it may do, and what of the host it sees.
+
+    `status`, `mountinfo`: the files of these names in its /proc directory, proc(5). `mounts`: each path that it should see, `ro` or `rw`.
+    """
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    problems = []
+    if any(facts.get(name, "").strip("0") or name not in facts for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")):
+        problems.append("the gateway's container has capabilities")
+    if facts.get("NoNewPrivs") != "1":
+        problems.append("the gateway's container may gain privileges")
+    found = {words[4]: words[5].split(",")[0] for words in (line.split() for line in mountinfo.splitlines())}
+    if found.get("/") != "ro":
+        problems.append("the root of the gateway's container is not read-only")
+    seen = {path: mode for path, mode in found.items() if path not in PODMANS_OWN and not path.startswith(("/dev/", "/proc", "/sys"))}
+    strange = {path: mode for path, mode in seen.items() if mounts.get(path) != mode}
+    problems += [f"the gateway's container has {path} mounted {mode}, which it should not" for path, mode in sorted(strange.items())]
+    problems += [f"the gateway's container has no {path}" for path in sorted(set(mounts) - set(seen))]
+    return problems
 
 
 def file_problems(path: str, owner: int, group: int, mode: int, want: tuple[int, int, int]) -> list[str]:

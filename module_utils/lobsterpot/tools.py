@@ -30,6 +30,20 @@ _READ_ONLY = (
     "view_image",
 )
 
+# In a container of its own the gateway can make no sandbox. Of the tools that a sandboxed agent has by default, those that touch neither
+# files nor programs.
+_TALKING = (
+    "session_status",
+    "sessions_history",
+    "sessions_list",
+    "sessions_search",
+    "sessions_send",
+    "sessions_spawn",
+    "sessions_yield",
+    "subagents",
+)
+_SINGLE_TOOL = re.compile(r"[a-z][a-z_]{0,63}")
+
 # Where the system, its secrets and its sockets live (Filesystem Hierarchy Standard 3.0). Folders for a tool go elsewhere, such as /srv.
 _SYSTEM = (
     "bin",
@@ -57,6 +71,9 @@ _OWN = ("workspace", "agent")
 
 def sandbox(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     """Return `agents.defaults.sandbox`, without the image."""
+    if given["gateway_runtime"] == "container":
+        # Told to use one that it cannot make, the gateway answers nobody; `tools` takes the tools away.
+        return {"mode": "off"}
     mounts: dict[str, Any] = given["sandbox_mounts"]
     for source, target in mounts.items():
         _check_mount(str(source), target, given["account_home"], problems)
@@ -107,6 +124,10 @@ def tools(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
         "elevated": _elevated(given, problems),
         **restricted("gateway_", given["gateway_tool_profile"], given["gateway_tool_deny"], problems),
     }
+    if given["gateway_runtime"] == "container":
+        return made | _talking(given, problems)
+    if given["gateway_container_tools"]:
+        problems.add("gateway_container_tools", "is for gateway_runtime container. On the host tools have their sandbox: leave it out.")
     if not given["gateway_read_only"]:
         return made
     if given["sandbox_mode"] != "all" or given["sandbox_workspace_access"] == "rw":
@@ -117,6 +138,17 @@ def tools(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     if given["gateway_elevated_senders"]:
         problems.add("gateway_elevated_senders", "contradicts gateway_read_only. Leave one of them out.")
     return {**made, "allow": list(_READ_ONLY)}
+
+
+def _talking(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """The tools of an agent without a sandbox, and those that were named in spite of that; no sight of what others said."""
+    for name in ("gateway_read_only", "gateway_elevated_senders", "sandbox_mounts"):
+        if given[name]:
+            problems.add(name, "is about tools in a sandbox, and with gateway_runtime container there is none. Leave one of them out.")
+    for tool in given["gateway_container_tools"]:
+        if not _SINGLE_TOOL.fullmatch(tool):
+            problems.add("gateway_container_tools", f"{tool!r} is no single tool, such as exec.")
+    return {"allow": [*_TALKING, *given["gateway_container_tools"]], "sessions": {"visibility": "tree"}}
 
 
 def restricted(prefix: str, profile: object, deny: object, problems: Problems) -> dict[str, Any]:

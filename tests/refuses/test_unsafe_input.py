@@ -62,6 +62,23 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
             "Nothing was changed",
         ],
     ),
+    "an unknown runtime": ({"gateway_runtime": "docker"}, ["gateway_runtime"]),
+    "tools of a container without one": (
+        {"gateway_container_tools": ["exec"]},
+        ["gateway_container_tools: is for gateway_runtime container"],
+    ),
+    "all tools of a container at once": (
+        {"gateway_runtime": "container", "gateway_container_tools": ["group:runtime"]},
+        ["gateway_container_tools: 'group:runtime' is no single tool"],
+    ),
+    "tools of a container by the back door": (
+        {"gateway_runtime": "container", "gateway_config_extra": {"tools": {"allow": ["*"]}}},
+        ["gateway_config_extra.tools.allow: in a container there is no sandbox"],
+    ),
+    "a sandbox that cannot be": (
+        {"gateway_runtime": "container", "gateway_config_extra": {"agents": {"defaults": {"sandbox": {"mode": "all"}}}}},
+        ["gateway_config_extra.agents.defaults.sandbox.mode: in a container there is no sandbox"],
+    ),
     "an open policy of an account": (
         {"gateway_channels": {"telegram": {"accounts": {"work": {"dm_policy": "open"}}}}},
         ["gateway_channels.telegram.accounts.work.dm_policy: open lets anybody give orders", "Nothing was changed"],

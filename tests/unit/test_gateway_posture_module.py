@@ -41,7 +41,7 @@ PRINTED = {
     "sudo -n": "User daemon is not allowed to run sudo on host.\n",
     "/usr/local/lib/lobsterpot/run-as-daemon podman": "0123456789ab\n",
 }
-TOPICS = ["service", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox", "audit"]
+TOPICS = ["service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox", "audit"]
 
 
 class Probe(http.server.BaseHTTPRequestHandler):
@@ -386,3 +386,11 @@ def test_the_probe_takes_no_proxy(run_module: RunModule, arguments: dict[str, An
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setattr(urllib.request, "_opener", None)  # made by an earlier test, from the environment of then
     assert run_module("gateway_posture", arguments)["problems"] == []
+
+
+def test_where_it_runs(run_module: RunModule, arguments: dict[str, Any], printed: dict[str, str]) -> None:
+    """A gateway outside a container is one problem when the inventory wants it inside: not its mounts, one by one."""
+    printed["ss -HltunpO"] += f'tcp LISTEN 0 511 127.0.0.1:{arguments["port"]} 0.0.0.0:* users:(("node",pid={os.getpid()},fd=3))\n'
+    assert run_module("gateway_posture", arguments)["checks"]["runtime"] == []
+    result = run_module("gateway_posture", arguments | {"mounts": {"/etc/openclaw": "ro"}})
+    assert result["checks"]["runtime"] == ["the gateway runs outside a container, gateway_runtime says otherwise"]

@@ -222,3 +222,44 @@ SSH_RULE = "Added user rules (see 'ufw status' for running firewall):\nufw allow
 def test_rules_of_the_firewall(added: str, opened: list[dict[str, object]], problems: list[str]) -> None:
     """Somebody opened a port by hand: the rule is named."""
     assert posture.rule_problems(added, [2022], opened) == problems
+
+
+STATUS = "Name:\tnode\nCapInh:\t{cap}\nCapPrm:\t{cap}\nCapEff:\t{cap}\nCapBnd:\t{cap}\nCapAmb:\t{cap}\nNoNewPrivs:\t{new}\n"
+CONTAINED = STATUS.format(cap="0000000000000000", new="1")
+# Shortened lines of a real one.
+MOUNTINFO = """\
+1 0 0:51 / / ro,relatime - overlay overlay rw
+2 1 0:54 / /proc rw,nosuid - proc proc rw
+3 2 0:54 /sys /proc/sys ro,relatime - proc proc rw
+4 1 0:55 / /tmp rw,nosuid - tmpfs tmpfs rw
+5 1 0:31 /hosts /etc/hosts ro,nosuid - tmpfs tmpfs rw
+6 1 8:1 /etc/openclaw /etc/openclaw ro,relatime - ext4 /dev/vda1 rw
+7 1 8:1 /home/openclaw/.openclaw /home/openclaw/.openclaw rw,relatime - ext4 /dev/vda1 rw
+"""
+MOUNTS = {"/etc/openclaw": "ro", "/home/openclaw/.openclaw": "rw"}
+
+
+@pytest.mark.parametrize(
+    ("status", "mountinfo", "problems"),
+    [
+        (CONTAINED, MOUNTINFO, []),
+        (STATUS.format(cap="00000000000000c0", new="1"), MOUNTINFO, ["the gateway's container has capabilities"]),
+        (STATUS.format(cap="0000000000000000", new="0"), MOUNTINFO, ["the gateway's container may gain privileges"]),
+        ("", MOUNTINFO, ["the gateway's container has capabilities", "the gateway's container may gain privileges"]),
+        (CONTAINED, MOUNTINFO.replace("/ / ro", "/ / rw"), ["the root of the gateway's container is not read-only"]),
+        (
+            CONTAINED,
+            MOUNTINFO.replace("/etc/openclaw ro", "/etc/openclaw rw"),
+            ["the gateway's container has /etc/openclaw mounted rw, which it should not"],
+        ),
+        (
+            CONTAINED,
+            MOUNTINFO + "8 1 8:1 /home/admin /home/admin ro,relatime - ext4 /dev/vda1 rw\n",
+            ["the gateway's container has /home/admin mounted ro, which it should not"],
+        ),
+        (CONTAINED, MOUNTINFO.rpartition("7 1")[0], ["the gateway's container has no /home/openclaw/.openclaw"]),
+    ],
+)
+def test_container(status: str, mountinfo: str, problems: list[str]) -> None:
+    """A privilege, a root that can be written, one path of the host too many, too few or too open: each is named."""
+    assert posture.container_problems(status, mountinfo, MOUNTS) == problems
