@@ -30,7 +30,9 @@ options:
   gateway_model_keys: {type: dict, default: {}, description: The variable.}
   gateway_model_providers: {type: dict, default: {}, description: The variable.}
   gateway_port: {type: int, default: 18789, description: The variable.}
+  gateway_product: {type: str, default: openclaw, choices: [openclaw, clawdbot], description: The variable.}
   gateway_read_only: {type: bool, default: false, description: The variable.}
+  gateway_reload_mode: {type: str, default: hybrid, choices: [hybrid, "off"], description: The variable.}
   gateway_runtime: {type: str, default: host, choices: [host, container], description: The variable.}
   gateway_secrets: {type: dict, default: {}, description: The variable.}
   gateway_session_scope:
@@ -105,7 +107,9 @@ ARGUMENT_SPEC = {
     "gateway_model_keys": {**NAMED, "no_log": True},
     "gateway_model_providers": NAMED,
     "gateway_port": {"type": "int", "default": 18789},
+    "gateway_product": {"type": "str", "default": "openclaw", "choices": ["openclaw", "clawdbot"]},
     "gateway_read_only": {"type": "bool", "default": False},
+    "gateway_reload_mode": {"type": "str", "default": "hybrid", "choices": ["hybrid", "off"]},
     "gateway_runtime": {"type": "str", "default": "host", "choices": ["host", "container"]},
     "gateway_secrets": {**NAMED, "no_log": True},
     "gateway_session_scope": {

@@ -28,7 +28,9 @@ VARIABLES: dict[str, Any] = {
     "gateway_model_keys": {},
     "gateway_model_providers": {},
     "gateway_port": 18789,
+    "gateway_product": "openclaw",
     "gateway_read_only": False,
+    "gateway_reload_mode": "hybrid",
     "gateway_runtime": "host",
     "gateway_secrets": {},
     "gateway_session_scope": "per-channel-peer",
@@ -52,6 +54,7 @@ GATEWAY = {
     "bind": "loopback",
     "port": 18789,
     "auth": {"mode": "token", "token": {"source": "file", "provider": "hostfile", "id": "/gateway/token"}},
+    "reload": {"mode": "hybrid"},
 }
 DOCKER = {
     "readOnlyRoot": True,
@@ -251,6 +254,7 @@ CASES: dict[str, Case] = {
     ),
     "session scope": ({"gateway_session_scope": "per-account-channel-peer"}, {"session": {"dmScope": "per-account-channel-peer"}}),
     "another port": ({"gateway_port": 2000}, {"gateway": {**GATEWAY, "port": 2000}}),
+    "restarts only": ({"gateway_reload_mode": "off"}, {"gateway": {**GATEWAY, "reload": {"mode": "off"}}}),
     "a proxy": ({"proxy_url": "http://127.0.0.1:3128"}, {"proxy": {"proxyUrl": "http://127.0.0.1:3128"}}),
     "sandbox mode, scope, workspace": (
         {"sandbox_mode": "non-main", "sandbox_scope": "agent", "sandbox_workspace_access": "ro"},
@@ -413,4 +417,112 @@ CASES: dict[str, Case] = {
             "session": {"dmScope": "per-peer"},
         },
     ),
+}
+
+# ---------------------------------------------------------------------------------------------------- clawdbot
+CLAWDBOT_DOCKER = {**DOCKER, "binds": ["/srv/books:/books:ro"]}
+CLAWDBOT_DEFAULT: dict[str, Any] = {
+    "gateway": {**GATEWAY, "auth": {"mode": "token", "token": "${CLAWDBOT_SECRET_GATEWAY_TOKEN}"}},
+    "session": {"dmScope": "per-channel-peer"},
+    "update": {"checkOnStart": False},
+    "logging": {"file": "/home/openclaw/.openclaw/logs/gateway.log"},
+    "agents": {"defaults": {"sandbox": {"mode": "all", "scope": "session", "workspaceAccess": "none", "docker": DOCKER}}},
+    "tools": {"elevated": {"enabled": False}},
+}
+CLAWDBOT_TOKENS = {
+    "telegram": {"botToken": "${CLAWDBOT_SECRET_TELEGRAM_BOTTOKEN}"},
+    "discord": {"token": "${CLAWDBOT_SECRET_DISCORD_TOKEN}"},
+    "slack": {"botToken": "${CLAWDBOT_SECRET_SLACK_BOTTOKEN}", "appToken": "${CLAWDBOT_SECRET_SLACK_APPTOKEN}"},
+}
+
+
+def _clawdbot_policy(channel: str, direct: str, group: str) -> Case:
+    """The same combination, in clawdbot's words."""
+    variables, differs = _policy(channel, direct, group)
+    made: dict[str, Any] = {**differs["channels"][channel], **CLAWDBOT_TOKENS.get(channel, {})}
+    if channel == "whatsapp":
+        del made["enabled"]
+    if channel == "signal":
+        made |= {"httpUrl": made.pop("transport")["url"]}
+    if channel in ("discord", "slack"):
+        made["dm"] = {"policy": made.pop("dmPolicy"), **({"allowFrom": made.pop("allowFrom")} if "allowFrom" in made else {})}
+    return variables, {"channels": {channel: made}, "plugins": {"entries": {channel: {"enabled": True}}}}
+
+
+CLAWDBOT: dict[str, Case] = {
+    "nothing set": ({}, {}),
+    "an agent for an account, a mount, a provider": (
+        {
+            "gateway_channels": {"telegram": {"accounts": {"work": {}}}},
+            "gateway_agents": {"clerk": {"routes": ["telegram/work"], "tool_deny": ["exec"]}},
+            "gateway_model_providers": {"rack": {"base_url": "http://192.0.2.10:11434/v1", "models": ["qwen3"]}},
+            "gateway_model_keys": {"rack": "test-key-of-no-account", "anthropic": "test-key-of-no-other"},
+            "gateway_config_extra": {"logging": {"level": "info"}},
+            "sandbox_mounts": {"/srv/books": "/books"},
+            **TELEGRAM,
+        },
+        {
+            "agents": {
+                "defaults": {"sandbox": {"mode": "all", "scope": "session", "workspaceAccess": "none", "docker": CLAWDBOT_DOCKER}},
+                "list": [{"id": "main", "default": True}, {"id": "clerk", "tools": {"deny": ["exec"]}}],
+            },
+            "bindings": [
+                {"agentId": "clerk", "match": {"channel": "telegram", "accountId": "work"}},
+                {"agentId": "main", "match": {"channel": "telegram", "accountId": "*"}},
+            ],
+            "channels": {
+                "telegram": {
+                    "enabled": True,
+                    "configWrites": False,
+                    "dmPolicy": "disabled",
+                    "groupPolicy": "disabled",
+                    "accounts": {
+                        "default": {
+                            "enabled": True,
+                            "configWrites": False,
+                            "botToken": "${CLAWDBOT_SECRET_TELEGRAM_BOTTOKEN}",
+                            "dmPolicy": "pairing",
+                            "groupPolicy": "disabled",
+                        },
+                        "work": {
+                            "enabled": True,
+                            "configWrites": False,
+                            "botToken": "${CLAWDBOT_SECRET_TELEGRAM_WORK_BOTTOKEN}",
+                            "dmPolicy": "pairing",
+                            "groupPolicy": "disabled",
+                        },
+                    },
+                }
+            },
+            "plugins": {"entries": {"telegram": {"enabled": True}}},
+            "models": {
+                "providers": {
+                    "rack": {
+                        "baseUrl": "http://192.0.2.10:11434/v1",
+                        "api": "openai-completions",
+                        "apiKey": "${CLAWDBOT_SECRET_MODELS_RACK}",
+                        "models": [
+                            {
+                                "id": "qwen3",
+                                "name": "qwen3",
+                                "reasoning": False,
+                                "input": ["text"],
+                                "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+                                "contextWindow": 128000,
+                                "maxTokens": 8192,
+                            }
+                        ],
+                    }
+                }
+            },
+            "logging": {"file": "/home/openclaw/.openclaw/logs/gateway.log", "level": "info"},
+        },
+    ),
+    **{
+        f"{channel}: {direct}, groups {group}": _clawdbot_policy(channel, direct, group)
+        for channel in CHANNELS
+        for direct in ("pairing", "allowlist", "open", "disabled")
+        for group in ("disabled", "allowlist", "open")
+        if channel != "signal" or group == "disabled"
+    },
 }

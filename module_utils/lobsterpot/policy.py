@@ -15,6 +15,7 @@ from typing import Any
 
 from .agents import agents, model, providers
 from .channels import CHANNELS, EVERYBODY, Inventory, channels, reference, senders
+from .clawdbot import clawdbot
 from .problems import Problems
 from .secrets import MIN_TOKEN_LENGTH, flatten
 from .tools import sandbox, tools
@@ -56,9 +57,11 @@ def policy(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         {"models": {"providers": named}} if named else {},
         {"channels": reachable} if reachable else {},
         agents(given, problems),
-        given["gateway_config_extra"],
     ):
         config = merge(config, part)
+    if given["gateway_product"] == "clawdbot":
+        config = clawdbot(config, given, problems)
+    config = merge(config, given["gateway_config_extra"])
     _check_extra(given, problems)
     _check_secrets(secrets, json.dumps(config), problems)
     return config, problems.lines
@@ -87,6 +90,7 @@ def _gateway(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
             "bind": "loopback",
             "port": given["gateway_port"],
             "auth": {"mode": "token", "token": reference(_TOKEN)},
+            "reload": {"mode": given["gateway_reload_mode"]},
         },
         "secrets": {"providers": {"hostfile": {"source": "file", "path": given["secrets_file"], "mode": "json"}}},
         "session": {"dmScope": given["gateway_session_scope"]},

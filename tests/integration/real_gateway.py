@@ -65,9 +65,8 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> 
 class Network:
     """A network namespace with nothing but loopback, in which `api.telegram.org` is the fake one, with a certificate of its own."""
 
-    name = "lp-gateways"
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "lp-gateways") -> None:
+        self.name = name
         self.certificate, self.key = folder / "telegram.pem", folder / "telegram.key"
         self.processes: list[subprocess.Popen[bytes]] = []
         hosts = Path("/etc/netns") / self.name / "hosts"

@@ -11,10 +11,11 @@ import pytest
 
 from tests.integration.real_gateway import RealGateway
 from tests.lab import ROOT
-from tests.policy_cases import CASES, DEFAULT, POLICIES
+from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, POLICIES
 
-KINDS = ("sqlite", "previous")
-ALL = CASES | POLICIES
+OPENCLAW = [{**DEFAULT, **differs} for _, differs in (CASES | POLICIES).values()]
+# All that each gateway shall accept.
+KINDS = {"sqlite": OPENCLAW, "previous": OPENCLAW, "unscoped": [{**CLAWDBOT_DEFAULT, **differs} for _, differs in CLAWDBOT.values()]}
 
 
 def judged(gateway: RealGateway, configs: list[dict[str, Any]]) -> list[list[str]]:
@@ -34,16 +35,16 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> RealGateway:
 
 def test_every_configuration_is_accepted(gateway: RealGateway) -> None:
     """Each case of the table, every combination of DM policy and group policy on every channel among them: no error, no warning."""
-    found = judged(gateway, [{**DEFAULT, **differs} for _, differs in ALL.values()])
-    assert {name: words for name, words in zip(ALL, found, strict=True) if words} == {}
+    found = judged(gateway, KINDS[gateway.kind])
+    assert [(config, words) for config, words in zip(KINDS[gateway.kind], found, strict=True) if words] == []
 
 
 def test_what_is_wrong_is_not_accepted(gateway: RealGateway) -> None:
     """The judge judges: an unknown key, an open policy without its star, an allowlist with nobody on it."""
     wrong: list[dict[str, Any]] = [
-        {**DEFAULT, "unknown": True},
-        {**DEFAULT, "channels": {"telegram": {"dmPolicy": "open"}}},
-        {**DEFAULT, "channels": {"telegram": {"dmPolicy": "allowlist"}}},
-        {**DEFAULT, "channels": {"slack": {"dmPolcy": "pairing"}}},
+        {"unknown": True},
+        {"channels": {"telegram": {"dmPolicy": "open"}}},
+        {"channels": {"telegram": {"dmPolicy": "friends"}}},
+        {"channels": {"slack": {"dmPolcy": "pairing"}}},
     ]
-    assert [bool(words) for words in judged(gateway, wrong)] == [True, True, True, True]
+    assert [bool(words) for words in judged(gateway, [{**KINDS[gateway.kind][0], **part} for part in wrong])] == [True, True, True, True]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.lobsterpot.policy import policy
 
-from tests.policy_cases import CASES, DEFAULT, POLICIES, VARIABLES, Case
+from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, POLICIES, VARIABLES, Case
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule
@@ -39,9 +39,57 @@ def test_variables_in_configuration_out(case: Case) -> None:
     assert config == {**DEFAULT, **differs}
 
 
+@pytest.mark.parametrize("case", CLAWDBOT.values(), ids=CLAWDBOT.keys())
+def test_the_same_variables_for_clawdbot(case: Case) -> None:
+    """The whole configuration in the words of clawdbot."""
+    given, differs = case
+    config, problems = policy(variables(**given, gateway_product="clawdbot"))
+    assert problems == []
+    assert config == {**CLAWDBOT_DEFAULT, **differs}
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"gateway_command_owners": ["telegram:42"]}, "gateway_command_owners: clawdbot knows no such thing."),
+        ({"gateway_session_scope": "per-account-channel-peer"}, "gateway_session_scope: clawdbot knows no such thing."),
+        ({"proxy_url": "http://127.0.0.1:3128"}, "egress_mode: allowlist goes by a proxy, and clawdbot knows no such thing."),
+        (
+            {"gateway_channels": {"telegram": {"api_root": "https://example.org"}}, **TELEGRAM},
+            "gateway_channels.telegram.api_root: clawdbot knows only Telegram's own address.",
+        ),
+        (
+            {
+                "gateway_channels": {
+                    "signal": {
+                        "number": "+15550100",
+                        "server": "http://s.example",
+                        "group_policy": "allowlist",
+                        "group_senders": ["+15550101"],
+                    }
+                }
+            },
+            "gateway_channels.signal.group_policy: clawdbot cannot wait for a mention on Signal.",
+        ),
+    ],
+)
+def test_what_clawdbot_lacks_is_refused(given: dict[str, Any], line: str) -> None:
+    """A policy that it cannot keep is not left out in silence."""
+    _, problems = policy(variables(**given, gateway_product="clawdbot"))
+    assert [problem for problem in problems if line in problem], problems
+
+
 def test_every_variable_has_a_case() -> None:
     """Each variable that changes the configuration is set by some case above."""
-    no_part_of_it = {"account_home", "gateway_keep_releases", "gateway_memory_max", "gateway_token", "log_file", "secrets_file"}
+    no_part_of_it = {
+        "account_home",
+        "gateway_product",
+        "gateway_keep_releases",
+        "gateway_memory_max",
+        "gateway_token",
+        "log_file",
+        "secrets_file",
+    }
     assert {name for given, _ in ALL.values() for name in given} == set(VARIABLES) - no_part_of_it
 
 

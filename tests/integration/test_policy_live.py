@@ -1,0 +1,247 @@
+"""The policy at work: a real gateway with what the module makes of variables, in a network namespace without a way out. Replies count."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.real_gateway import Network, RealGateway, modules, wait_for
+from tests.lab import ROOT
+from tests.policy_cases import VARIABLES
+
+CODE = re.compile(r"\b[A-HJ-NP-Z2-9]{8}\b")
+# One Bot API for each account, so that it can be told which one a reply came by.
+PORTS = {"default": 9912, "friends": 9913, "public": 9914, "closed": 9915}
+FRIEND, OWNER, STRANGER, GROUP, OTHER_GROUP = 42, 43, 99, -7, -8
+
+POLICY: dict[str, Any] = {
+    "access_people": {"ada": {"telegram": FRIEND}, "owner": {"telegram": OWNER}},
+    "access_channels": {"telegram": {"accounts": {"friends": {"allow": ["ada", "owner"]}}}},
+    "access_open_confirmed": ["telegram"],
+    "gateway_channels": {
+        "telegram": {
+            "api_root": f"http://127.0.0.1:{PORTS['default']}",
+            "group_policy": "allowlist",
+            "groups": {str(GROUP): {}},
+            "group_senders": ["ada"],
+            "accounts": {
+                "friends": {"api_root": f"http://127.0.0.1:{PORTS['friends']}", "dm_policy": "allowlist"},
+                "public": {"api_root": f"http://127.0.0.1:{PORTS['public']}", "dm_policy": "open"},
+                "closed": {"api_root": f"http://127.0.0.1:{PORTS['closed']}", "dm_policy": "disabled"},
+            },
+        }
+    },
+    "gateway_mention_patterns": ["\\bpot\\b"],
+    "gateway_command_owners": ["telegram:owner"],
+    "gateway_elevated_senders": {"telegram": ["owner"]},
+    "gateway_model": "scripted/obedient",
+    "gateway_model_providers": {"scripted": {"base_url": "http://127.0.0.1:9911/v1", "models": ["obedient"]}},
+    "gateway_secrets": {
+        "telegram": {
+            "botToken": "100001:test-token-of-no-bot",
+            **{name: {"botToken": f"10000{place}:test-token-of-no-bot"} for place, name in enumerate(("friends", "public", "closed"), 2)},
+        }
+    },
+    "gateway_model_keys": {"scripted": "test-key-of-no-account"},
+}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    folder = tmp_path_factory.mktemp("network")
+    made = Network(folder, "lp-policy")
+    environment = {"PATH": "/usr/bin:/bin"}
+    made.start(folder / "model.log", [sys.executable, str(ROOT / "tests/doubles/scripted_model.py")], environment)
+    for port in PORTS.values():
+        made.start(folder / "api.log", [sys.executable, str(ROOT / "tests/doubles/fake_telegram.py"), str(port)], environment)
+    yield made
+    made.down()
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Lay changes over variables; `None` takes one away."""
+    made = {**base, **{key: merge(base.get(key, {}), value) if isinstance(value, dict) else value for key, value in over.items()}}
+    return {key: value for key, value in made.items() if value is not None}
+
+
+def deploy(gateway: RealGateway, given: dict[str, Any]) -> None:
+    """Write what the module makes of the variables, and the secrets, as the role does."""
+    secrets = {**given["gateway_secrets"], "models": given["gateway_model_keys"], "gateway": {"token": "0123456789abcdef" * 2}}
+    (gateway.folder / "secrets.json").write_text(json.dumps(secrets))
+    (gateway.folder / "secrets.json").chmod(0o400)
+    paths = {"secrets_file": str(gateway.folder / "secrets.json"), "log_file": str(gateway.folder / "gateway.log")}
+    made = modules([("gateway_policy", {**VARIABLES, **given, **paths, "gateway_port": gateway.port})])[0]
+    assert "config" in made, made
+    # There is no podman where these tests run. What needs a sandbox is tested on hosts.
+    made["config"]["agents"]["defaults"]["sandbox"]["mode"] = "off"
+    (gateway.folder / "openclaw.new").write_text(json.dumps(made["config"]))
+    (gateway.folder / "openclaw.new").rename(gateway.folder / "openclaw.json")
+
+
+@pytest.fixture(scope="module")
+def gateway(network: Network, tmp_path_factory: pytest.TempPathFactory) -> RealGateway:
+    made = RealGateway("sqlite", tmp_path_factory.mktemp("gateways") / "state", port=18889)
+    deploy(made, POLICY)
+    made.start(network)
+
+    def listens() -> bool:
+        if network.processes[-1].poll() is not None:
+            # As the unit does: on a busy machine it can miss one of its own deadlines while it starts.
+            network.processes.pop()
+            made.start(network)
+        return made.log.read_text().count("starting provider (@lab_bot)") >= len(PORTS)
+
+    wait_for(listens, "all accounts listen", 300)
+    return made
+
+
+class Chat:
+    """One conversation by way of one account: with a person, or with a person in a group."""
+
+    def __init__(self, network: Network, account: str, sender: int, chat: int = 0) -> None:
+        self.network, self.sender, self.chat = network, sender, chat
+        self.api = f"http://127.0.0.1:{PORTS[account]}"
+
+    def heard(self) -> list[str]:
+        sent = self.network.fetch(f"{self.api}/test/sent") or []
+        here = self.chat or self.sender
+        return [str(message["text"]) for message in sent if message["chat"] == here and message["method"] == "sendMessage"]
+
+    def writes(self, text: str) -> None:
+        """Write, and see the bot take it."""
+        self.network.fetch(f"{self.api}/test/say", {"sender": self.sender, "text": text, "chat": self.chat})
+        wait_for(lambda: self.network.fetch(f"{self.api}/test/unread") == 0, "the bot takes the message")
+
+    def says(self, text: str) -> str:
+        """Write and return what the bot answers next."""
+        before = len(self.heard())
+        self.writes(text)
+        wait_for(lambda: len(self.heard()) > before, f"the bot answers {text!r}")
+        return self.heard()[before]
+
+
+@pytest.fixture
+def silence(network: Network) -> Any:
+    """Write, then have somebody else be answered by the same gateway: the one before him got no answer."""
+
+    def check(chat: Chat, text: str) -> None:
+        before = chat.heard()
+        chat.writes(text)
+        assert Chat(network, "public", 1000 + len(text)).says("and now?") == "OK"
+        assert chat.heard() == before
+
+    return check
+
+
+@pytest.mark.usefixtures("gateway")
+class TestDirectMessages:
+    def test_pairing_answers_a_stranger_with_a_code(self, network: Network) -> None:
+        """S8: and with nothing else."""
+        assert CODE.search(Chat(network, "default", STRANGER).says("hello"))
+
+    def test_allowlist_ignores_a_stranger_and_answers_a_friend(self, network: Network, silence: Any) -> None:
+        """S8: the friend is the one of access_channels; approval lies in the configuration, not in the store."""
+        silence(Chat(network, "friends", STRANGER), "hello")
+        assert Chat(network, "friends", FRIEND).says("hello") == "OK"
+
+    def test_open_answers_everybody(self, network: Network) -> None:
+        assert Chat(network, "public", STRANGER).says("hello") == "OK"
+
+    def test_disabled_answers_nobody(self, network: Network, silence: Any) -> None:
+        silence(Chat(network, "closed", STRANGER), "hello")
+        silence(Chat(network, "closed", OWNER), "hello again")
+
+    def test_a_second_account_answers_by_itself(self, network: Network) -> None:
+        """A message to one bot is answered by that bot and by no other."""
+        others = [Chat(network, name, FRIEND) for name in PORTS if name != "friends"]
+        before = [other.heard() for other in others]
+        assert Chat(network, "friends", FRIEND).says("to you alone") == "OK"
+        assert [other.heard() for other in others] == before
+
+
+@pytest.mark.usefixtures("gateway")
+class TestGroups:
+    def test_a_mention_is_answered_and_nothing_else(self, network: Network, silence: Any) -> None:
+        """By the channel's own way to mention somebody, and by a pattern."""
+        chat = Chat(network, "default", FRIEND, GROUP)
+        silence(chat, "has anybody seen my keys?")
+        assert chat.says("@lab_bot have you?") == "OK"
+        assert chat.says("you, pot, have you?") == "OK"
+
+    def test_who_is_not_named_is_ignored(self, network: Network, silence: Any) -> None:
+        silence(Chat(network, "default", STRANGER, GROUP), "@lab_bot hello")
+
+    def test_a_group_that_is_not_named_is_ignored(self, network: Network, silence: Any) -> None:
+        silence(Chat(network, "default", FRIEND, OTHER_GROUP), "@lab_bot hello there")
+
+
+@pytest.mark.usefixtures("gateway")
+class TestPrivileges:
+    def test_elevated_for_the_one_who_is_named(self, network: Network) -> None:
+        """A friend may talk to it, and not send commands to the host."""
+        refused = Chat(network, "friends", FRIEND).says("/elevated on")
+        assert "not available" in refused.lower(), refused
+        allowed = Chat(network, "friends", OWNER).says("/elevated on")
+        assert "elevated" in allowed.lower(), allowed
+        assert "not available" not in allowed.lower(), allowed
+
+    def test_a_command_of_owners_from_somebody_else(self, network: Network) -> None:
+        """`/send` belongs to owners: from a friend it is no command."""
+        owner, friend = (Chat(network, "friends", sender) for sender in (OWNER, FRIEND))
+        assert owner.says("/send on") == "x"
+        assert friend.says("/send on") == "y"
+
+
+class TestReload:
+    """What the running gateway takes up by itself when its file is replaced. The process stays; replies tell."""
+
+    def reload(self, gateway: RealGateway, change: dict[str, Any]) -> str:
+        """Deploy a change, wait for the gateway's word, and return what it said of it."""
+        before = len(gateway.log.read_text())
+        began = time.monotonic()
+        deploy(gateway, merge(POLICY, change))
+        said = re.compile(r"config (hot reload|change) applied.*|config (change requires gateway restart|reload (skipped|failed)).*")
+        wait_for(lambda: bool(said.search(gateway.log.read_text(), before)), "it takes up the change")
+        found = said.search(gateway.log.read_text(), before)
+        assert found
+        print(f"taken up after {time.monotonic() - began:.1f} s: {found[0]}")
+        return found[0]
+
+    def test_one_sender_more(self, gateway: RealGateway, network: Network, silence: Any) -> None:
+        """Somebody who was ignored in the group is answered, without a restart."""
+        stranger = Chat(network, "default", STRANGER, GROUP)
+        silence(stranger, "@lab_bot hello once more")
+        said = self.reload(gateway, {"gateway_channels": {"telegram": {"group_senders": ["ada", STRANGER]}}})
+        assert "applied" in said
+        assert stranger.says("@lab_bot and now?") == "OK"
+
+    def test_one_channel_changed(self, gateway: RealGateway, network: Network) -> None:
+        """A policy of one account changes, without a restart."""
+        said = self.reload(gateway, {"gateway_channels": {"telegram": {"accounts": {"closed": {"dm_policy": "open"}}}}})
+        assert "applied" in said
+        assert Chat(network, "closed", STRANGER).says("open now?") == "OK"
+
+    def test_nothing_but_reading(self, gateway: RealGateway, network: Network) -> None:
+        """`gateway_read_only`: the model is offered no shell and no way to send messages, and gets none by asking."""
+        owner = Chat(network, "friends", OWNER)
+        offered = self.offered(network, owner)
+        assert {"exec", "message", "write"} <= offered
+        said = self.reload(gateway, {"gateway_read_only": True, "gateway_elevated_senders": None})
+        assert "applied" in said
+        offered = self.offered(network, owner)
+        print(sorted(offered))
+        for order in ('exec {"command": "echo reached"}', 'message {"action": "send", "target": "42", "message": "reached"}'):
+            assert "not found" in owner.says(f"CALL {order}")
+
+    @staticmethod
+    def offered(network: Network, chat: Chat) -> set[str]:
+        """Names of the tools that the model was offered with the newest message."""
+        assert chat.says("which tools do you have?") == "OK"
+        heard = network.fetch("http://127.0.0.1:9911/test/heard")
+        return {tool["function"]["name"] for tool in heard[-1]["tools"]}
