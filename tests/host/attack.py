@@ -51,6 +51,10 @@ class Host:
         """Run a shell script as root; return its output."""
         return lab.inside(NAME, script, check=check)
 
+    def feed(self, script: str, text: str) -> str:
+        """Run a shell script as root with a text as its standard input; return its output."""
+        return lab.run(*lab.door(NAME), "bash", "-euo", "pipefail", "-c", script, text_in=text)
+
     def code(self, script: str) -> int:
         return subprocess.run([*lab.door(NAME), "bash", "-s"], check=False, capture_output=True, text=True, input=script).returncode
 
