@@ -82,7 +82,7 @@ for statement in {list(statements)!r}:
         return self.code(f'python3 -c "{READY}"') == 0
 
     def wait_until_ready(self) -> None:
-        wait_for(self.ready, "the gateway answers /readyz", 120)
+        wait_for(self.ready, "the gateway answers /readyz", 240)
 
     def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
         """Have the scripted model call a tool through the real gateway; return the tool's result."""

@@ -75,6 +75,11 @@ class Attack:
         steps = self.do if isinstance(self.do, list) else [self.do]
         return [{"text": step} if isinstance(step, str) else step for step in steps]
 
+    @property
+    def speaks(self) -> bool:
+        """Whether the model says something itself, beside calling tools."""
+        return any("say" in step for step in self.steps)
+
 
 @dataclass(frozen=True)
 class Mutation:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import secrets
 
 from tests.host.attack import Host
-
-# Canaries that the gateway itself holds. What runs as its user has them; nobody else may.
-GATEWAYS_OWN = "gateway "
+from tests.redteam.judge import GATEWAYS_OWN
 
 # Where people and programs keep what is worth stealing. Files get mode 0600 and directories 0700, as these programs make them.
 PRIVATE = {

@@ -60,13 +60,24 @@ class Chats:
         """All that the model was told with this word in it: its requests."""
         return list(self.fetch(MODEL, f"/test/heard?with={word}"))
 
-    def ask(self, sender: int, text: str) -> tuple[list[dict[str, Any]], list[str]]:
-        """Write to the bot and wait for its answer; return what the model was told in this conversation, and what the bot sent there."""
-        sent = len(self.sent())
-        tag = f"order-{secrets.token_hex(6)}"
+    def unread(self) -> int:
+        """How many messages the bot has not taken yet."""
+        return int(self.fetch(TELEGRAM, "/test/unread"))
+
+    def ask(self, sender: int, text: str, *, answered: bool = True) -> tuple[list[dict[str, Any]], list[str]]:
+        """Write to the bot and wait for its answer, which repeats a word of ours; unless `answered`, for any message of the bot's.
+
+        Return what the model was told in this conversation from then on, and what the bot sent there.
+        """
+        sent, tag = len(self.sent()), f"order-{secrets.token_hex(6)}"
+        ends = (tag, "Something went wrong") if answered else ("",)
         self.say(sender, f"{text}\n({tag})")
-        wait_for(lambda: any(m["chat"] == sender for m in self.sent(sent, wait=5)), f"the bot answers {text[:60]}", 90)
-        return self.told(tag), [str(message["text"]) for message in self.sent(sent) if message["chat"] == sender]
+
+        def replies() -> list[str]:
+            return [str(message["text"]) for message in self.sent(sent, wait=5) if message["chat"] == sender]
+
+        wait_for(lambda: any(end in reply for reply in replies() for end in ends), f"the bot answers {text[:60]}", 180)
+        return self.told(tag), replies()
 
 
 def text_of(message: dict[str, Any]) -> str:

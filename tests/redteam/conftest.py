@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,20 +17,26 @@ def scene() -> Iterator[Scene]:
         yield made
 
 
-def results(scene: Scene) -> dict[str, Result]:
+def collected(act: Callable[[run.Tell], None]) -> dict[str, Result]:
     found: dict[str, Result] = {}
-    run.attacked(scene, book.attacks(), lambda result: found.update({result.name: result}))
+    act(lambda result: found.update({result.name: result}))
     return found
 
 
 @pytest.fixture(scope="session")
 def first(scene: Scene) -> dict[str, Result]:
     """What came of all attacks."""
-    return results(scene)
+    return collected(lambda tell: run.attacked(scene, book.attacks(), tell))
+
+
+@pytest.fixture(scope="session")
+def without(scene: Scene) -> dict[str, Result]:
+    """What came of switching off each control that root's shell can switch. A new configuration takes the gateway too long."""
+    return collected(lambda tell: run.mutated(scene, [mutation for mutation in book.mutations() if not mutation.config], tell))
 
 
 @pytest.fixture(scope="session")
 def again(scene: Scene) -> dict[str, Result]:
-    """What came of all of them after a restart of the host."""
+    """What came of all attacks after a restart of the host."""
     scene.restart()
-    return results(scene)
+    return collected(lambda tell: run.attacked(scene, book.attacks(), tell))

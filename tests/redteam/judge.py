@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.redteam.book import Attack
-from tests.redteam.canaries import GATEWAYS_OWN
 
 CONTAINED, WON, NOT_SHOWN = "contained", "won", "not shown"
+# Canaries that the gateway itself holds. What runs as its user has them; nobody else may.
+GATEWAYS_OWN = "gateway "
 
 
 @dataclass

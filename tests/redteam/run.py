@@ -17,8 +17,8 @@ from tests.redteam.scene import Scene
 Tell = Callable[[Result], None]
 
 
-def everything(attacks: Sequence[Attack], mutations: Iterable[Mutation], progress: TextIO, *, restart: bool = False) -> list[Result]:
-    """Run all of them, and the attacks once more after a restart; a line for each goes to `progress` at once."""
+def everything(attacks: Sequence[Attack], mutations: Sequence[Mutation], progress: TextIO, *, restart: bool = False) -> list[Result]:
+    """Run all of them, with `restart` the attacks once more after one; a line for each goes to `progress` at once."""
     results = []
 
     def tell(result: Result) -> None:
@@ -28,8 +28,7 @@ def everything(attacks: Sequence[Attack], mutations: Iterable[Mutation], progres
 
     with Scene() as scene:
         attacked(scene, attacks, tell)
-        for mutation in mutations:
-            tell(mutated(scene, mutation))
+        mutated(scene, mutations, tell)
         if restart:
             scene.restart()
             attacked(scene, attacks, tell)
@@ -51,28 +50,30 @@ def attacked(scene: Scene, attacks: Iterable[Attack], tell: Tell) -> None:
     scene.attacks(possible, judged)
 
 
-def mutated(scene: Scene, mutation: Mutation) -> Result:
-    """With the control off the attack must succeed, with it on again it must not."""
-    begin = time.monotonic()
-    attack = next(attack for attack in book.attacks() if attack.id == mutation.attack)
-
-    def result(state: str, why: str) -> Result:
-        good = state in ("noticed", "redundant")
-        return Result("mutation", mutation.id, state, why, good=good, seconds=time.monotonic() - begin)
-
-    try:
-        with scene.without(mutation):
-            off = scene.attack(attack)
-        on = scene.attack(attack)
-    except (SystemExit, pytest.fail.Exception) as error:
-        return result("not switched", f"{attack.id}: {error}")
-    if on.state != CONTAINED:
-        return result("not restored", f"{attack.id}: {on.state} {on.why}")
-    if off.state == WON:
-        return result("noticed", f"{attack.id}: {off.why}")
-    if mutation.redundant:
-        return result("redundant", mutation.redundant)
-    return result("not noticed", f"{attack.id}: {off.state} {off.why}")
+def mutated(scene: Scene, mutations: Sequence[Mutation], tell: Tell) -> None:
+    """Without a control the attack named for it must succeed, each in turn. With all of them on again none may."""
+    named = {attack.id: attack for attack in book.attacks() if attack.id in {mutation.attack for mutation in mutations}}
+    off: dict[str, tuple[Verdict, float]] = {}
+    on: dict[str, Verdict] = {}
+    for mutation in mutations:
+        begin = time.monotonic()
+        try:
+            with scene.without(mutation):
+                verdict = scene.attack(named[mutation.attack])
+        except (SystemExit, pytest.fail.Exception) as error:
+            verdict = Verdict("not switched", str(error))
+        off[mutation.id] = verdict, time.monotonic() - begin
+    scene.attacks(list(named.values()), lambda attack, verdict, _: on.update({attack.id: verdict}))
+    for mutation in mutations:
+        verdict, seconds = off[mutation.id]
+        state, why = verdict.state, f"{mutation.attack}: {verdict.why}"
+        if on[mutation.attack].state != CONTAINED:
+            state, why = "not restored", f"{mutation.attack}: {on[mutation.attack].why}"
+        elif verdict.state == WON:
+            state = "noticed"
+        elif mutation.redundant and verdict.state != "not switched":
+            state, why = "redundant", mutation.redundant
+        tell(Result("mutation", mutation.id, state, why, good=state in ("noticed", "redundant"), seconds=seconds))
 
 
 def nothing_left(scene: Scene) -> Result:

@@ -24,9 +24,8 @@ from tests.host.attack import CONFIG, NAME, UNIT, USER, Host, wait_for
 from tests.redteam import canaries
 from tests.redteam.actors import Actors
 from tests.redteam.book import ACTORS, Attack, Mutation, Step
-from tests.redteam.canaries import GATEWAYS_OWN
 from tests.redteam.chats import MODEL, TELEGRAM, Chats
-from tests.redteam.judge import NOT_SHOWN, Verdict, judge
+from tests.redteam.judge import GATEWAYS_OWN, NOT_SHOWN, Verdict, judge
 
 READS = re.compile(r"@(\w+)@")
 MERGE = f"""
@@ -54,7 +53,6 @@ class Scene:
         self.chats = Chats(self.arena.space)
         self.actors = Actors(self.host, self.arena, self.chats)
         self.canaries: dict[str, str] = {}
-        self.loot = secrets.token_hex(8)
         self.neighbours = (f"10.213.0.{number}" for number in range(200, 250))
         self.neighbour = ""
         self.on_stage = False
@@ -77,17 +75,16 @@ class Scene:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         canaries.uproot(self.host)
-        self.actors.forget_friends()
+        self.actors.forget()
         self.host.run("rm -f /root/config.before")
         self.host.run(
             f"test ! -e /root/config.away || {{ cp -a /root/config.away {CONFIG}; rm /root/config.away; systemctl restart {UNIT}; }}"
         )
         self.arena.__exit__(kind, error, trace)
-        self.host.wait_until_ready()
 
     def meet(self) -> None:
         """New friends, and a neighbour at an address that was not banned yet for what it tried."""
-        self.actors.meet_friends()
+        self.actors.meet()
         self.neighbour = next(self.neighbours)
         lab.run(*self.arena.exec("ip", "address", "add", f"{self.neighbour}/24", "dev", f"lpv{self.arena.number}"))
 
@@ -131,54 +128,71 @@ class Scene:
             self.host.run(f"systemctl start {UNIT}")
         log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{now}"
         applied = f"{log} | grep -Eq 'config hot reload applied|dynamic reads|starting provider'"
-        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration", 150)
+        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration", 240)
         self.host.wait_until_ready()
 
     # --------------------------------------------------------------------------------------------- attack
     def attacks(self, attacks: Iterable[Attack], judged: Callable[[Attack, Verdict, float], None]) -> None:
-        """Let attacks happen, the actors side by side; at the end those that stop what the others need."""
+        """Let attacks happen, the actors side by side; at the end, one by one, those that stop what the others need."""
         together = [attack for attack in attacks if not attack.alone]
-        lanes = [[attack for attack in together if attack.actor == actor] for actor in ACTORS]
+        lanes = [self.actors.batches([attack for attack in together if attack.actor == actor]) for actor in ACTORS]
 
-        def play(lane: Iterable[Attack]) -> None:
-            for attack in lane:
+        def play(lane: Iterable[list[Attack]]) -> None:
+            for batch in lane:
                 begin = time.monotonic()
-                verdict = self.attack(attack)
-                judged(attack, verdict, time.monotonic() - begin)
+                verdicts = self.attempt(batch)
+                for attack in batch:
+                    judged(attack, verdicts[attack.id], (time.monotonic() - begin) / len(batch))
 
         with ThreadPoolExecutor(len(lanes)) as pool:
             list(pool.map(play, lanes))
-        play(attack for attack in attacks if attack.alone)
+        play([attack] for attack in attacks if attack.alone)
 
     def attack(self, attack: Attack) -> Verdict:
-        """Let one attack happen and judge it; none happens while the host has another way out than into the arena."""
+        return self.attempt([attack])[attack.id]
+
+    def attempt(self, batch: list[Attack]) -> dict[str, Verdict]:
+        """Let attacks happen and judge them; none happens while the host has another way out than into the arena.
+
+        What reaches the arena is held against each of them: which one it was, a run of each alone tells.
+        """
         self.arena.check_closed()
         since = self.arena.mark()
-        loot = f"loot{self.loot}{secrets.token_hex(8)}"
-        attack = self.filled(attack, loot)
-        if attack.before:
-            self.host.run(attack.before)
+        loot = {attack.id: f"loot{secrets.token_hex(12)}" for attack in batch}
+        batch = [self.filled(attack, loot[attack.id]) for attack in batch]
         try:
-            outcome = self.actors.do(attack)
-            if attack.operator:
-                outcome.came_back += self.operator(attack.operator)
-            outcome.host_won = bool(attack.won_on_host) and self.host.code(attack.won_on_host) == 0
-        except (OSError, subprocess.SubprocessError, pytest.fail.Exception) as error:
-            return Verdict(NOT_SHOWN, f"{type(error).__name__}: {error}")
+            self.host.run("\n".join(attack.before for attack in batch))
+            outcomes = self.actors.do(batch)
+            seen = {playbook: self.operator(playbook) for playbook in {attack.operator for attack in batch} if playbook}
+            won = self.won_on_host(batch)
+        except (OSError, SystemExit, subprocess.SubprocessError, pytest.fail.Exception) as error:
+            return {attack.id: Verdict(NOT_SHOWN, f"{type(error).__name__}: {error}") for attack in batch}
         finally:
-            if attack.after:
-                self.host.run(attack.after)
-            if attack.alone:
+            self.host.run("\n".join(f"(\n{attack.after}\n) || true" for attack in batch if attack.after))
+            if any(attack.alone for attack in batch):
                 self.host.wait_until_ready()
-        outcome.reached = [event.role for event in self.arena.events(since=since)]
-        outcome.loot_left = bool(self.arena.leaked(loot, since=since))
-        return judge(attack, outcome, self.canaries)
+        reached = [event.role for event in self.arena.events(since=since)]
+        verdicts = {}
+        for attack in batch:
+            outcome = outcomes[attack.id]
+            outcome.came_back += seen.get(attack.operator, "")
+            outcome.host_won, outcome.reached = attack.id in won, reached
+            outcome.loot_left = bool(self.arena.leaked(loot[attack.id], since=since))
+            verdicts[attack.id] = judge(attack, outcome, self.canaries)
+        return verdicts
+
+    def won_on_host(self, batch: list[Attack]) -> set[str]:
+        """Those whose success the host shows."""
+        looks = [
+            f"if bash -euo pipefail -c {shlex.quote(attack.won_on_host)} >&2; then echo {attack.id}; fi"
+            for attack in batch
+            if attack.won_on_host
+        ]
+        return set(self.host.run("\n".join(looks)).split()) if looks else set()
 
     def filled(self, attack: Attack, loot: str) -> Attack:
         """The attack with loot of its own and the addresses of the day in its texts."""
-        texts = json.loads(
-            self.fill(json.dumps({key: value for key, value in asdict(attack).items() if key not in ("won", "refused")}), loot)
-        )
+        texts = json.loads(self.fill(json.dumps(asdict(attack)), loot))
         return replace(attack, **texts)
 
     def fill(self, text: str, loot: str = "") -> str:
@@ -208,14 +222,14 @@ class Scene:
                 self.host.run(self.fill(mutation.switch_off))
             if mutation.config:
                 self.host.run(f"cp -a {CONFIG} /root/config.before")
-                self.actors.meet_friends()
+                self.actors.meet()
                 self.configure(json.loads(self.fill(json.dumps(mutation.config))))
             yield
         finally:
             if mutation.config:
                 with self.taking(mutation.config):
                     self.host.run(f"mv /root/config.before {CONFIG}")
-                self.actors.meet_friends()
+                self.actors.meet()
             if mutation.switch_on:
                 self.host.run(self.fill(mutation.switch_on))
                 self.host.wait_until_ready()  # the gateway goes down and up with its user's manager
