@@ -7,7 +7,8 @@ https://platform.openai.com/docs/api-reference/chat), as far as the gateway uses
 
 it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. `TRY` and a list
 of mappings of a tool to its arguments calls one after the other and then answers `DONE`. To `SAY <text as JSON>` it answers the text.
-Anything else gets `OK`. `GET /test/heard?since=0` is all that it was ever told, a list of the requests: what a hostile model has learned.
+Anything else gets `OK`. A word `(order-...)` in the message stands at the end of the answer, too, but for what it is to `SAY`.
+`GET /test/heard?with=WORD` is what it was told with this word in it, a list of requests: what a hostile model has learned.
 It listens on 127.0.0.1, port 9911 or the one named on the command line, and needs nothing but Python.
 """
 
@@ -22,7 +23,8 @@ import urllib.parse
 from typing import Any
 
 ORDER = re.compile(r'(CALL|TRY|SAY) (\w*) ?(?=[{"\[])')
-HEARD: list[Any] = []
+TAG = re.compile(r"\(order-\w+\)")
+HEARD: list[str] = []
 
 
 def text_of(content: Any) -> str:
@@ -73,9 +75,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return
 
     def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
-        HEARD.append(request)
+        body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+        HEARD.append(body)
+        request = json.loads(body)
         message, reason = answer(request["messages"])
+        tags = [tag for m in request["messages"] if m.get("role") == "user" for tag in TAG.findall(text_of(m.get("content")))]
+        if tags and message["content"] and message["content"].startswith(("OK", "DONE", "RESULT")):
+            message["content"] += f" {tags[-1]}"
         common = {"id": "scripted", "created": 1, "model": "scripted"}
         if request.get("stream"):
             self.send_response(200)
@@ -97,7 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
-        self.reply(HEARD[int(query.get("since", 0)) :])
+        self.reply([json.loads(body) for body in HEARD if query["with"] in body])
 
     def reply(self, content: Any) -> None:
         body = json.dumps(content).encode()

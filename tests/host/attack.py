@@ -51,6 +51,10 @@ class Host:
         """Run a shell script as root; return its output."""
         return lab.inside(NAME, script, check=check)
 
+    def feed(self, script: str, text: str) -> str:
+        """Run a shell script as root with a text as its standard input; return its output."""
+        return lab.run(*lab.door(NAME), "bash", "-euo", "pipefail", "-c", script, text_in=text)
+
     def code(self, script: str) -> int:
         return subprocess.run([*lab.door(NAME), "bash", "-s"], check=False, capture_output=True, text=True, input=script).returncode
 
@@ -78,7 +82,7 @@ for statement in {list(statements)!r}:
         return self.code(f'python3 -c "{READY}"') == 0
 
     def wait_until_ready(self) -> None:
-        wait_for(self.ready, "the gateway answers /readyz", 120)
+        wait_for(self.ready, "the gateway answers /readyz", 240)
 
     def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
         """Have the scripted model call a tool through the real gateway; return the tool's result."""

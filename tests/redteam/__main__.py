@@ -1,6 +1,6 @@
 """Attack one converged host of the lab and print what came of it.
 
-    python3 -m tests.redteam HOST [--actor ACTOR] [--only NAME]... [--mutations] [--json]
+    python3 -m tests.redteam HOST [--actor ACTOR] [--only NAME]... [--mutations] [--restart] [--json]
     python3 -m tests.redteam --document        write the table of docs/threat-model.md anew
 
 As root, like the lab. The exit code is 0 when everything is as its file says.
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--actor", choices=list(book.ACTORS))
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="attacks or mutations whose name contains this")
     parser.add_argument("--mutations", action="store_true", help="switch each control off, and on again, too")
+    parser.add_argument("--restart", action="store_true", help="restart the host at the end, and attack once more")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--document", action="store_true")
     arguments = parser.parse_args()
@@ -40,7 +41,7 @@ def main() -> int:
     attacks = [attack for attack in book.attacks() if wanted(attack.id, attack.actor)]
     by_id = {attack.id: attack for attack in book.attacks()}
     mutations = [mutation for mutation in book.mutations() if arguments.mutations and wanted(mutation.id, by_id[mutation.attack].actor)]
-    results = run.everything(attacks, mutations, sys.stderr)
+    results = run.everything(attacks, mutations, sys.stderr, restart=arguments.restart)
     print(report.as_json(results) if arguments.json else report.as_table(results))
     return 0 if all(result.good for result in results) else 1
 

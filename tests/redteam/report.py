@@ -26,6 +26,7 @@ class Result:
     why: str
     good: bool
     residual: bool = False
+    seconds: float = 0
 
 
 def as_json(results: list[Result]) -> str:

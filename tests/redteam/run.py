@@ -3,53 +3,80 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
 
 import pytest
 
 from tests.redteam import book
 from tests.redteam.book import Attack, Mutation
-from tests.redteam.judge import CONTAINED, WON
+from tests.redteam.judge import CONTAINED, WON, Verdict
 from tests.redteam.report import SKIPPED, Result
 from tests.redteam.scene import Scene
 
+Tell = Callable[[Result], None]
 
-def everything(attacks: Iterable[Attack], mutations: Iterable[Mutation], progress: TextIO) -> list[Result]:
-    """Run all of them; a line for each goes to `progress` at once."""
+
+def everything(attacks: Sequence[Attack], mutations: Sequence[Mutation], progress: TextIO, *, restart: bool = False) -> list[Result]:
+    """Run all of them, with `restart` the attacks once more after one; a line for each goes to `progress` at once."""
     results = []
+
+    def tell(result: Result) -> None:
+        results.append(result)
+        words = (f"{result.seconds:5.1f} s", "      " if result.good else "WRONG ", result.state, result.name, result.why)
+        print(*words, file=progress, flush=True)
+
     with Scene() as scene:
-        work: list[Attack | Mutation] = [*attacks, *mutations]
-        for item in work:
-            begin = time.monotonic()
-            result = one(scene, item) if isinstance(item, Attack) else mutated(scene, item)
-            results.append(result)
-            words = (f"{time.monotonic() - begin:5.1f} s", "      " if result.good else "WRONG ", result.state, result.name, result.why)
-            print(*words, file=progress, flush=True)
+        attacked(scene, attacks, tell)
+        mutated(scene, mutations, tell)
+        if restart:
+            scene.restart()
+            attacked(scene, attacks, tell)
+        tell(nothing_left(scene))
     return results
 
 
-def one(scene: Scene, attack: Attack) -> Result:
-    """One attack: contained, or known to succeed."""
-    if attack.where == "vm":
-        return Result(attack.actor, attack.id, SKIPPED, "only a virtual machine can show it", good=True)
-    verdict = scene.attack(attack)
-    return Result(attack.actor, attack.id, verdict.state, verdict.why, good=verdict.as_expected(attack), residual=bool(attack.residual))
+def attacked(scene: Scene, attacks: Iterable[Attack], tell: Tell) -> None:
+    """Tell of each attack whether it was contained, is known to succeed, or neither."""
+    possible = [attack for attack in attacks if attack.where != "vm"]
+    for attack in attacks:
+        if attack not in possible:
+            tell(Result(attack.actor, attack.id, SKIPPED, "only a virtual machine can show it", good=True))
+
+    def judged(attack: Attack, verdict: Verdict, seconds: float) -> None:
+        good, residual = verdict.as_expected(attack), bool(attack.residual)
+        tell(Result(attack.actor, attack.id, verdict.state, verdict.why, good=good, residual=residual, seconds=seconds))
+
+    scene.attacks(possible, judged)
 
 
-def mutated(scene: Scene, mutation: Mutation) -> Result:
-    """With the control off the attack must succeed, with it on again it must not."""
-    attack = next(attack for attack in book.attacks() if attack.id == mutation.attack)
-    try:
-        with scene.without(mutation):
-            off = scene.attack(attack)
-        on = scene.attack(attack)
-    except (SystemExit, pytest.fail.Exception) as error:
-        return Result("mutation", mutation.id, "not switched", f"{attack.id}: {error}", good=False)
-    if mutation.redundant and off.state != WON and on.state == CONTAINED:
-        return Result("mutation", mutation.id, "redundant", mutation.redundant, good=True)
-    if off.state != WON:
-        return Result("mutation", mutation.id, "not noticed", f"{attack.id}: {off.state} {off.why}", good=False)
-    if on.state != CONTAINED:
-        return Result("mutation", mutation.id, "not restored", f"{attack.id}: {on.state} {on.why}", good=False)
-    return Result("mutation", mutation.id, "noticed", f"{attack.id}: {off.why}", good=True)
+def mutated(scene: Scene, mutations: Sequence[Mutation], tell: Tell) -> None:
+    """Without a control the attack named for it must succeed, each in turn. With all of them on again none may."""
+    named = {attack.id: attack for attack in book.attacks() if attack.id in {mutation.attack for mutation in mutations}}
+    off: dict[str, tuple[Verdict, float]] = {}
+    on: dict[str, Verdict] = {}
+    for mutation in mutations:
+        begin = time.monotonic()
+        try:
+            with scene.without(mutation):
+                verdict = scene.attack(named[mutation.attack])
+        except (SystemExit, pytest.fail.Exception) as error:
+            verdict = Verdict("not switched", str(error))
+        off[mutation.id] = verdict, time.monotonic() - begin
+    scene.attacks(list(named.values()), lambda attack, verdict, _: on.update({attack.id: verdict}))
+    for mutation in mutations:
+        verdict, seconds = off[mutation.id]
+        state, why = verdict.state, f"{mutation.attack}: {verdict.why}"
+        if on[mutation.attack].state != CONTAINED:
+            state, why = "not restored", f"{mutation.attack}: {on[mutation.attack].why}"
+        elif verdict.state == WON:
+            state = "noticed"
+        elif mutation.redundant and verdict.state != "not switched":
+            state, why = "redundant", mutation.redundant
+        tell(Result("mutation", mutation.id, state, why, good=state in ("noticed", "redundant"), seconds=seconds))
+
+
+def nothing_left(scene: Scene) -> Result:
+    """No canary was seen outside in all that time, whichever attack carried it."""
+    left = scene.outside()
+    return Result("all", "canaries", "left" if left else "stayed", ", ".join(left), good=not left)
