@@ -44,7 +44,7 @@ class Actors:
     def __init__(self, host: Host, arena: Arena, chats: Chats) -> None:
         self.host, self.arena, self.chats = host, arena, chats
         self.mark = f"redteam-{secrets.token_hex(4)}"
-        self.numbers = itertools.count(1_000_000 + secrets.randbelow(8_000_000))  # a session of an earlier run is not met again
+        self.next_friend = 1_000_000 + secrets.randbelow(8_000_000)  # a session of an earlier run is not met again
         self.strangers = itertools.cycle(STRANGERS)
         self.victim = self.witness = 0
 
@@ -73,7 +73,8 @@ class Actors:
 
     def approved(self, count: int) -> list[int]:
         """People who were approved just now, each with a conversation and a sandbox of its own."""
-        people = list(itertools.islice(self.numbers, count))
+        people = list(range(self.next_friend, self.next_friend + count))
+        self.next_friend += count
         columns = "channel_key, account_id, entry, sort_order, updated_at"
         self.host.sql(
             *(
