@@ -166,15 +166,17 @@ class Actors:
         """Somebody for each attack. Commands without the right to them are often met with silence: the bot answers what comes later."""
         sent, outcomes = len(self.chats.sent()), {}
         people = self.approved(len(batch))
+        talker = people[0]
         for attack, me in zip(batch, people, strict=True):
             outcome = outcomes[attack.id] = Outcome(ran=True)
             for step in attack.steps:
                 if step["text"].startswith("CALL"):
                     learned, _ = self.chats.ask(me, step["text"])
                     outcome.told += json.dumps(learned)
+                    talker = me  # with a sandbox already
                 else:
                     self.chats.say(me, step["text"], **({"chat": GROUPS["friend"]} if step.get("group") else {}))
-        self.chats.ask(people[0], "hello")
+        self.chats.ask(talker, "hello")
         for attack, me in zip(batch, people, strict=True):
             group = any(step.get("group") for step in attack.steps)
             outcomes[attack.id].came_back = "\n".join(self.replies(sent, GROUPS["friend"] if group else me))
