@@ -22,6 +22,7 @@ section setuid; find / -xdev -perm /6000 -type f 2>/dev/null | wc -l
 section processes; ls -d /proc/[0-9]* | wc -l
 section sockets; find / -xdev -type s 2>/dev/null | wc -l
 section mount; mount -t tmpfs none /mnt 2>/dev/null && echo mounted || echo refused
+section namespace; unshare --user true 2>&1 | sed 's/.*: //'
 section devices; ls /dev | grep -E '^(sd|vd|nvme|kvm|fuse|mem|kmsg|tun)' | wc -l
 """
 
@@ -40,11 +41,12 @@ def found(model: Host) -> dict[str, list[str]]:
 
 
 def test_it_is_a_plain_user_without_capabilities(found: dict[str, list[str]]) -> None:
-    """S5: not root, no capability in any set, no way to gain privileges, system calls filtered."""
+    """S5: not root, no capability in any set, no way to gain privileges, no namespace in which to be root, system calls filtered."""
     assert found["identity"] == ["1000"]
     assert found["capabilities"] == ["0000000000000000"]
     assert found["privileges"] == ["1"]
     assert found["seccomp"] == ["2"]
+    assert found["namespace"] == ["Function not implemented"]
     assert found["setuid"] == ["0"]
 
 

@@ -44,7 +44,7 @@ class Actors:
     def __init__(self, host: Host, arena: Arena, chats: Chats) -> None:
         self.host, self.arena, self.chats = host, arena, chats
         self.mark = f"redteam-{secrets.token_hex(4)}"
-        self.numbers = itertools.count(1_000_000 + secrets.randbelow(8_000_000))  # a session of an earlier run is not met again
+        self.next_friend = 1_000_000 + secrets.randbelow(8_000_000)  # a session of an earlier run is not met again
         self.strangers = itertools.cycle(STRANGERS)
         self.victim = self.witness = 0
 
@@ -73,7 +73,8 @@ class Actors:
 
     def approved(self, count: int) -> list[int]:
         """People who were approved just now, each with a conversation and a sandbox of its own."""
-        people = list(itertools.islice(self.numbers, count))
+        people = list(range(self.next_friend, self.next_friend + count))
+        self.next_friend += count
         columns = "channel_key, account_id, entry, sort_order, updated_at"
         self.host.sql(
             *(
@@ -165,15 +166,17 @@ class Actors:
         """Somebody for each attack. Commands without the right to them are often met with silence: the bot answers what comes later."""
         sent, outcomes = len(self.chats.sent()), {}
         people = self.approved(len(batch))
+        talker = people[0]
         for attack, me in zip(batch, people, strict=True):
             outcome = outcomes[attack.id] = Outcome(ran=True)
             for step in attack.steps:
                 if step["text"].startswith("CALL"):
                     learned, _ = self.chats.ask(me, step["text"])
                     outcome.told += json.dumps(learned)
+                    talker = me  # with a sandbox already
                 else:
                     self.chats.say(me, step["text"], **({"chat": GROUPS["friend"]} if step.get("group") else {}))
-        self.chats.ask(people[0], "hello")
+        self.chats.ask(talker, "hello")
         for attack, me in zip(batch, people, strict=True):
             group = any(step.get("group") for step in attack.steps)
             outcomes[attack.id].came_back = "\n".join(self.replies(sent, GROUPS["friend"] if group else me))
