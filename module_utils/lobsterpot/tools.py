@@ -70,7 +70,7 @@ _OWN = ("workspace", "agent")
 
 
 def sandbox(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
-    """Return `agents.defaults.sandbox`, without the image."""
+    """Return `agents.defaults.sandbox`, without what the role `sandbox` adds: image and seccomp profile."""
     if given["gateway_runtime"] == "container":
         # Told to use one that it cannot make, the gateway answers nobody; `tools` takes the tools away.
         return {"mode": "off"}
