@@ -48,8 +48,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core has no
 
     def _host(self, result: Any) -> dict[str, list[dict[str, Any]]]:
         """What was found on the host so far; from its first task on the variable is there, also with nothing in it."""
-        found = self.found.setdefault(result.host.get_name(), {"changes": [], "failures": []})
-        self.variables.set_nonpersistent_facts(result.host, {"findings": found})
+        host = result.host.get_name()
+        found = self.found.setdefault(host, {"changes": [], "failures": []})
+        self.variables.set_nonpersistent_facts(host, {"findings": found})
         return found
 
     def _step(self, result: Any) -> dict[str, Any]:

@@ -273,7 +273,7 @@ class Noted:
     def __init__(self) -> None:
         self.facts: dict[str, Any] = {}
         self.callback = findings.CallbackModule()
-        manager = SimpleNamespace(set_nonpersistent_facts=lambda host, facts: self.facts.setdefault(host.get_name(), {}).update(facts))
+        manager = SimpleNamespace(set_nonpersistent_facts=lambda host, facts: self.facts.setdefault(host, {}).update(facts))
         self.callback.v2_playbook_on_play_start(SimpleNamespace(get_variable_manager=lambda: manager))
 
     def result(self, *, host: str = "a", role: str = "gateway", **result: Any) -> SimpleNamespace:
