@@ -45,6 +45,12 @@ options:
     description: Sandbox image, with tag, that must be in the user's store. Empty accepts any.
     type: str
     default: ""
+  policy:
+    description:
+      - What the gateway's own C(policy check) must find in the deployed configuration, in the words of its documentation (cli/policy).
+      - Empty leaves that out; it takes as long as the audit.
+    type: dict
+    default: {}
   probe:
     description: Unit that starts and removes one sandbox under the gateway's confinement. Empty leaves that out.
     type: str
@@ -66,6 +72,11 @@ options:
     type: list
     elements: int
     required: true
+  opened:
+    description: Rules of UFW that were asked for, each as C(community.general.ufw) takes them.
+    type: list
+    elements: dict
+    default: []
   allowed_listeners:
     description: What else may, as C(tcp/443).
     type: list
@@ -113,6 +124,7 @@ import pwd
 import select
 import stat
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -131,18 +143,20 @@ ARGUMENT_SPEC = {
     "etc": {"type": "path", "required": True},
     "command": {"type": "path", "required": True},
     "image": {"type": "str", "default": ""},
+    "policy": {"type": "dict", "default": {}},
     "probe": {"type": "str", "default": ""},
     "passwords_off": {"type": "bool", "default": False},
     "forwarding": {"type": "bool", "default": False},
     "egress_mode": {"type": "str", "default": "guarded"},
     "ssh_ports": {"type": "list", "elements": "int", "required": True},
+    "opened": {"type": "list", "elements": "dict", "default": []},
     "allowed_listeners": {"type": "list", "elements": "str", "default": []},
 }
 
 # What was loaded last, in nft's own words: roles/egress writes it.
 EGRESS_LOADED = Path("/run/lobsterpot/egress.loaded")
 PROXY_USER = "lobsterpot-proxy"
-AUDIT_SECONDS = 120
+AUDIT_SECONDS = 240  # on an emulated machine each of the two takes ten times as long
 OUTPUT_LIMIT = 1 << 20
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
@@ -197,11 +211,14 @@ class Reader:
         self.release_id = str(params["release"])
         self.etc = Path(str(params["etc"]))
         self.image = str(params["image"])
+        self.command = Path(str(params["command"]))
+        self.policy_wanted = dict(params["policy"])  # type: ignore[call-overload] # dict by the argument spec
         self.probe = str(params["probe"])
         self.passwords_off = bool(params["passwords_off"])
         self.forwarding = bool(params["forwarding"])
         self.egress_mode = str(params["egress_mode"])
         self.ssh_ports: list[int] = list(params["ssh_ports"])  # type: ignore[call-overload] # list of int by the argument spec
+        self.opened: list[dict[str, object]] = list(params["opened"])  # type: ignore[call-overload] # list of dict likewise
         self.allowed: list[str] = list(params["allowed_listeners"])  # type: ignore[call-overload] # list of str likewise
         self.audit_warnings: list[str] = []
 
@@ -211,6 +228,7 @@ class Reader:
         problems = [] if found["active"] == "active" else [f"{self.unit} is {found['active']}, not active"]
         if found["enabled"] != "enabled":
             problems.append(f"{self.unit} does not start at boot")
+        problems += posture.unit_problems(self.unit, output("systemctl", "show", "--property=DropInPaths,NeedDaemonReload", self.unit))
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # not through a proxy of the environment
             url = f"http://127.0.0.1:{self.port}/readyz"
@@ -234,6 +252,7 @@ class Reader:
         problems = [] if "Status: active" in output("ufw", "status") else ["UFW is not active"]
         if "deny (incoming)" not in output("ufw", "status", "verbose"):
             problems.append("UFW does not deny incoming traffic by default")
+        problems += posture.rule_problems(output("ufw", "show", "added"), self.ssh_ports, self.opened)
         if not self.forwarding and "drop" not in output("nft", "list", "table", "inet", "lobsterpot_forward"):
             problems.append("the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward")
         return problems
@@ -317,6 +336,29 @@ class Reader:
                 return [f"no sandbox can be started: {' '.join(printable(words).split())}"]
         return []
 
+    def ask_policy(self, folder: Path) -> Question | None:
+        """Have the gateway hold its configuration against the policy; in `folder` both lie for its user to read."""
+        try:
+            config = posture.with_policy((self.etc / "openclaw.json").read_text(), str(folder / "policy.jsonc"))
+            environment = (self.etc / "environment").read_text().split()
+            group = grp.getgrnam(self.user).gr_gid
+            for name, content in (("openclaw.json", config), ("policy.jsonc", json.dumps(self.policy_wanted))):
+                (folder / name).write_text(content)
+                os.chown(folder / name, 0, group)
+                (folder / name).chmod(0o640)
+            os.chown(folder, 0, group)
+            folder.chmod(0o750)
+            current, product = self.root / "current", self.command.name
+            gateway = [current / "bin" / "node", current / "node_modules" / product / f"{product}.mjs"]
+            run_as = ["/usr/local/lib/lobsterpot/run-as-" + self.user, "env", *environment, f"OPENCLAW_CONFIG_PATH={folder}/openclaw.json"]
+            return Question(*run_as, *map(str, gateway), "policy", "check", "--json")
+        except (OSError, KeyError, ValueError):
+            return None
+
+    def policy(self, report: str) -> list[str]:
+        found = posture.parse_policy(report)
+        return ["the gateway's own policy check gave no report"] if found is None else [f"policy: {printable(words)}" for words in found]
+
     def audit(self, report: str) -> list[str]:
         found = posture.parse_audit(report)
         if found is None:
@@ -325,17 +367,26 @@ class Reader:
         return [f"security audit, critical: {finding}" for finding in found.critical]
 
 
+def ask(*command: str) -> Question | None:
+    """Start a command; None when it is missing."""
+    try:
+        return Question(*command)
+    except OSError:
+        return None
+
+
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
     reader = Reader(module.params)
-    # The slowest question first; the others are asked while it works.
-    try:
-        audit = Question(module.params["command"], "security", "audit", "--json")
-    except OSError as error:
-        module.fail_json(msg=f"The gateway's command cannot be run: {error}")
-    topics = ("service", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox")
-    checks = {topic: getattr(reader, topic)() for topic in topics}
-    checks["audit"] = reader.audit(audit.answer(AUDIT_SECONDS))
+    with tempfile.TemporaryDirectory(dir="/run", prefix="lobsterpot-") as folder:
+        # The slowest questions first; the others are asked while these work.
+        slow = {"audit": ask(module.params["command"], "security", "audit", "--json")}
+        if module.params["policy"]:
+            slow["policy"] = reader.ask_policy(Path(folder))
+        topics = ("service", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox")
+        checks = {topic: getattr(reader, topic)() for topic in topics}
+        for topic, question in slow.items():
+            checks[topic] = getattr(reader, topic)(question.answer(AUDIT_SECONDS) if question else "")
     problems = [problem for found in checks.values() for problem in found]
     module.exit_json(changed=False, checks=checks, problems=problems, warnings_of_audit=reader.audit_warnings)
 

@@ -65,6 +65,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+check_mode:
+  description: Whether the tasks of this play change nothing, because of C(--check) or of the play's own C(check_mode).
+  returned: always
+  type: bool
 os:
   description: Id, version and the name a person knows, from /etc/os-release.
   returned: always
@@ -299,6 +303,7 @@ def read(module: AnsibleModule) -> dict[str, object]:
     units = {item.pid: host.unit_of(text(f"/proc/{item.pid}/cgroup")) for item in listeners}
     current = Path(params["releases_dir"]).with_name("current")
     found: dict[str, object] = {
+        "check_mode": module.check_mode,
         "os": {
             "id": release.get("ID", ""),
             "version": release.get("VERSION_ID", ""),

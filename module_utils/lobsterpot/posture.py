@@ -38,6 +38,57 @@ def parse_audit(text: str) -> Audit | None:
     return Audit(by_severity["critical"], by_severity["warn"]) if report else None
 
 
+def with_policy(config: str, path: str) -> str:
+    """Return the gateway's configuration with its policy plugin on and the policy at `path`. Raises ValueError for what is none.
+
+    Form: the gateway's documentation, cli/policy, "Configure policy".
+    """
+    settings = json.loads(config)
+    try:
+        plugins = settings.setdefault("plugins", {})
+        plugins.setdefault("entries", {})["policy"] = {"enabled": True, "config": {"enabled": True, "path": path}}
+        if "allow" in plugins:
+            plugins["allow"] = [*plugins["allow"], "policy"]
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"no configuration: {error}") from error
+    return json.dumps(settings)
+
+
+def parse_policy(text: str) -> list[str] | None:
+    """Read the report of `policy check --json`: what each finding says. None when there is none. Form: as above, "Findings"."""
+    start = text.find("{")
+    try:
+        report = json.loads(text[start:]) if start >= 0 else {}
+        return [f"{finding['checkId'].removeprefix('policy/')}: {finding['message']}" for finding in report["findings"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def unit_problems(unit: str, shown: str) -> list[str]:
+    """Name files that change what a unit's own file says, from `systemctl show --property=DropInPaths,NeedDaemonReload`.
+
+    Those for all units together, which distributions and containers have, are none of them: systemd.unit(5).
+    """
+    values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    problems = [f"{path} changes {unit}" for path in values.get("DropInPaths", "").split() if f"/{unit}.d/" in path]
+    if values.get("NeedDaemonReload") == "yes":
+        problems.append(f"{unit} runs from another file than the one that is there: systemctl daemon-reload")
+    return problems
+
+
+def rule_problems(added: str, ssh_ports: Sequence[int], opened: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Name each rule in `ufw show added` that lets something in and that neither SSH nor a rule in `opened` explains."""
+    keys = ("to_port", "port", "from_ip", "from", "src", "name", "app")
+    wanted = [{str(port)} for port in ssh_ports] + [{str(rule[key]) for key in keys if rule.get(key)} for rule in opened]
+    problems = []
+    for line in added.splitlines():
+        words = line.partition(" comment ")[0].split()
+        known = {*words, *(word.partition("/")[0] for word in words)}
+        if {"allow", "limit"} & set(words) and not any(need and need <= known for need in wanted):
+            problems.append(f"UFW has a rule that nobody asked for: {' '.join(words)}")
+    return problems
+
+
 def listener_problems(listeners: Iterable[Listener], ssh_ports: Sequence[int], allowed: Sequence[str]) -> list[str]:
     """Name what listens outside loopback and is neither SSH, a DHCP client, nor in `allowed` (such as `tcp/443`)."""
     problems = []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.server
 import importlib
+import json
 import os
 import pwd
 import threading
@@ -31,6 +32,7 @@ RELEASE = "2026.9.6-x64-0123456789ab"
 PRINTED = {
     "systemctl show": "Id=gateway.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
     "ss -HltunpO": 'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n',
+    "ufw show": "Added user rules (see 'ufw status' for running firewall):\nufw allow 22/tcp comment 'SSH (Lobsterpot)'\n",
     "ufw status": "Status: active\nDefault: deny (incoming), allow (outgoing), disabled (routed)\n",
     "nft list": "table inet lobsterpot_forward {\n\tcounter packets 0 bytes 0 drop\n}\n",
     "nft --stateless": "table inet lobsterpot_egress {\n\t\tmeta skuid @users goto guarded\n}\n",
@@ -328,11 +330,44 @@ def test_an_audit_of_any_length(run_module: RunModule, arguments: dict[str, Any]
     assert run_module("gateway_posture", arguments)["problems"] == [expected]
 
 
-def test_a_missing_command_is_refused(run_module: RunModule, arguments: dict[str, Any]) -> None:
-    """A gateway that is not installed ends in words."""
-    result = run_module("gateway_posture", {**arguments, "command": "/no/such/command"}, fails=True)
-    assert result["msg"].startswith("The gateway's command cannot be run: ")
-    assert "/no/such/command" in result["msg"]
+def test_a_missing_command_is_a_problem(run_module: RunModule, arguments: dict[str, Any]) -> None:
+    """A host without a gateway is described, not refused."""
+    problems = run_module("gateway_posture", {**arguments, "command": "/no/such/command", "policy": {"gateway": {}}})["problems"]
+    assert problems == ["the gateway's own security audit gave no report", "the gateway's own policy check gave no report"]
+
+
+def test_the_gateways_own_policy_check(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked as the gateway's user, about the deployed configuration with the policy beside it; its findings are problems."""
+    etc = Path(arguments["etc"])
+    (etc / "openclaw.json").write_text('{"gateway": {"bind": "lan"}, "plugins": {"allow": ["telegram"]}}')
+    (etc / "environment").write_text("OPENCLAW_CONFIG_PATH=/etc/openclaw/openclaw.json\nX=1\n")
+    started: list[tuple[str, ...]] = []
+    seen: dict[str, Any] = {}
+    words = '{"findings": [{"checkId": "policy/gateway-non-loopback-bind", "message": "lan\\u001b permits"}]}'
+
+    def start(*command: str) -> Any:
+        started.append(command)
+        folder = Path(command[-6].rpartition("=")[2]).parent if "policy" in command else etc
+        seen.update(
+            {path.name: (json.loads(path.read_text()), path.stat().st_mode & 0o777, path.group()) for path in folder.glob("*.json*")}
+        )
+        return QUESTION("echo", words if "policy" in command else '{"findings": []}')
+
+    monkeypatch.setattr(gateway_posture, "Question", start)
+    result = run_module("gateway_posture", {**arguments, "policy": {"gateway": {"auth": {"requireAuth": True}}}})
+    assert result["problems"] == ["policy: gateway-non-loopback-bind: lan  permits"]
+    folder = started[1][4].removeprefix("OPENCLAW_CONFIG_PATH=").removesuffix("/openclaw.json")
+    current = f"{arguments['root']}/current"
+    assert started[1] == (
+        "/usr/local/lib/lobsterpot/run-as-daemon",
+        *("env", "OPENCLAW_CONFIG_PATH=/etc/openclaw/openclaw.json", "X=1", f"OPENCLAW_CONFIG_PATH={folder}/openclaw.json"),
+        *(f"{current}/bin/node", f"{current}/node_modules/openclaw/openclaw.mjs", "policy", "check", "--json"),
+    )
+    plugin = {"enabled": True, "config": {"enabled": True, "path": f"{folder}/policy.jsonc"}}
+    deployed = {"gateway": {"bind": "lan"}, "plugins": {"allow": ["telegram", "policy"], "entries": {"policy": plugin}}}
+    assert seen["openclaw.json"] == (deployed, 0o640, "daemon")
+    assert seen["policy.jsonc"] == ({"gateway": {"auth": {"requireAuth": True}}}, 0o640, "daemon")
+    assert not Path(folder).exists()
 
 
 def test_a_tool_is_bounded_and_may_be_missing() -> None:

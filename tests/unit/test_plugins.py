@@ -12,14 +12,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import yaml
+from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.group import Group
 from ansible.inventory.host import Host
 from ansible.plugins.callback.default import CallbackModule
 
-from plugins.callback import progress
+from plugins.callback import findings, progress
 from plugins.vars import lobsterpot_vm
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -263,3 +265,60 @@ def test_time_table(told: Told, tmp_path: Path) -> None:
     callback.v2_playbook_on_stats(None)
     assert lines == ["Time 1:37: preparation 0:02, vm 1:19, baseline 0:16", "    1:10  VM | Have it running", "    0:16  Packages"]
     assert list(tmp_path.glob("lobsterpot-progress-*")) == []
+
+
+class Noted:
+    """The callback with one play, and results as Ansible hands them over."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+        self.callback = findings.CallbackModule()
+        manager = SimpleNamespace(set_nonpersistent_facts=lambda host, facts: self.facts.setdefault(host, {}).update(facts))
+        self.callback.v2_playbook_on_play_start(SimpleNamespace(get_variable_manager=lambda: manager))
+
+    def result(self, *, host: str = "a", role: str = "gateway", **result: Any) -> SimpleNamespace:
+        task = SimpleNamespace(_role=SimpleNamespace(get_name=lambda: role), get_name=lambda: f"{role} : Gateway | Write it")
+        found = CallbackTaskResult(cast(Any, Host(host)), cast(Any, task), result, {}).result
+        return SimpleNamespace(host=Host(host), task=task, result=found, is_changed=lambda: bool(result.get("changed")))
+
+
+@pytest.mark.parametrize(
+    ("result", "what"),
+    [
+        ({"paths": ["/etc/a", "/etc/b"]}, ["/etc/a", "/etc/b"]),
+        ({"dest": "/etc/c", "diff": {"before": "text", "after": "other"}}, ["/etc/c"]),
+        ({"name": "x.service", "status": {}}, ["x.service"]),
+        (
+            {"results": [{"changed": True, "item": "x"}, {"changed": False, "item": "y"}, {"changed": True, "_ansible_item_label": "z"}]},
+            ["x", "z"],
+        ),
+        ({"results": [{"changed": True, "censored": "hidden", "item": "secret"}]}, []),
+        ({"censored": "hidden", "dest": "/etc/secret"}, []),
+        ({"msg": "text"}, []),
+    ],
+)
+def test_findings_name_what_would_change(result: dict[str, Any], what: list[str]) -> None:
+    """Files and items by name, never their content; nothing of a task that must not be logged."""
+    noted = Noted()
+    noted.callback.v2_runner_on_ok(noted.result(changed=True, **result))
+    assert noted.facts == {"a": {"findings": {"changes": [{"topic": "gateway", "step": "Write it", "what": what}], "failures": []}}}
+
+
+def test_findings_of_each_host() -> None:
+    """A host in order has an empty list, not none; a failure keeps its words, and a new play begins anew."""
+    noted = Noted()
+    noted.callback.v2_runner_on_ok(noted.result(changed=False))
+    noted.callback.v2_runner_on_failed(noted.result(host="b", failed=True, msg="no such thing"))
+    noted.callback.v2_runner_on_failed(noted.result(host="b", failed=True, censored="hidden", msg="a secret"))
+    failures = [{"topic": "gateway", "step": "Write it", "words": words} for words in ("no such thing", "")]
+    assert noted.facts["a"]["findings"] == {"changes": [], "failures": []}
+    assert noted.facts["b"]["findings"] == {"changes": [], "failures": failures}
+
+
+def test_verify_asks_every_role_of_site() -> None:
+    """A role that site.yml gains is asked for drift as well, in the same order; those that make machines have nothing to compare."""
+    site = [task["ansible.builtin.import_role"] for task in yaml.safe_load((PROJECT / "site.yml").read_text())[0]["tasks"][2:]]
+    there = [(role["name"], role.get("tasks_from", "main")) for role in site if role["name"] not in ("vm", "verify")]
+    play = yaml.safe_load((PROJECT / "playbooks/verify.yml").read_text())[0]
+    assert [(item["role"], item.get("part", "main")) for item in play["tasks"][0]["block"][1]["loop"]] == there
+    assert play["check_mode"] is True

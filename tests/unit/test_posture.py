@@ -156,3 +156,69 @@ def test_ssh_that_still_takes_passwords() -> None:
         "sshd still has passwordauthentication on: another file of its configuration comes first",
         "sshd still has kbdinteractiveauthentication on: another file of its configuration comes first",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"findings": []}', []),
+        ('chatter\n{"findings": [{"checkId": "policy/tools-elevated-enabled", "message": "On."}]}', ["tools-elevated-enabled: On."]),
+        ("", None),
+        ("{}", None),
+        ("[1]", None),
+        ('{"findings": [{"checkId": 1, "message": "x"}]}', None),
+        ('{"findings": ["text"]}', None),
+    ],
+)
+def test_policy(text: str, found: list[str] | None) -> None:
+    """As of the audit: what cannot be read is no clean result."""
+    assert posture.parse_policy(text) == found
+
+
+@pytest.mark.parametrize("config", ["", "[]", '"text"', '{"plugins": []}', '{"plugins": {"entries": 1}}', '{"plugins": {"allow": 1}}'])
+def test_a_configuration_that_is_none(config: str) -> None:
+    """It is not checked, and said so."""
+    with pytest.raises(ValueError):
+        posture.with_policy(config, "/run/x/policy.jsonc")
+
+
+@pytest.mark.parametrize(
+    ("shown", "problems"),
+    [
+        ("DropInPaths=\nNeedDaemonReload=no\n", []),
+        ("DropInPaths=/usr/lib/systemd/system/service.d/timeout.conf /run/systemd/system/service.d/lxc.conf\nNeedDaemonReload=no\n", []),
+        (
+            "DropInPaths=/etc/systemd/system/gateway.service.d/weaker.conf\nNeedDaemonReload=yes\n",
+            [
+                "/etc/systemd/system/gateway.service.d/weaker.conf changes gateway.service",
+                "gateway.service runs from another file than the one that is there: systemctl daemon-reload",
+            ],
+        ),
+    ],
+)
+def test_what_changes_a_unit(shown: str, problems: list[str]) -> None:
+    """A file beside the unit can undo what the unit's own file says, which stays as it is."""
+    assert posture.unit_problems("gateway.service", shown) == problems
+
+
+SSH_RULE = "Added user rules (see 'ufw status' for running firewall):\nufw allow 2022/tcp comment 'SSH (Lobsterpot)'\n"
+
+
+@pytest.mark.parametrize(
+    ("added", "opened", "problems"),
+    [
+        (SSH_RULE, [], []),
+        (SSH_RULE + "ufw deny 2023/tcp\n", [], []),
+        (SSH_RULE + "ufw allow 443/tcp comment 'web'\n", [{"rule": "allow", "proto": "tcp", "to_port": "443"}], []),
+        (SSH_RULE + "ufw allow from 192.0.2.7 to any port 9100\n", [{"from_ip": "192.0.2.7", "to_port": 9100}], []),
+        (
+            SSH_RULE + "ufw allow from 192.0.2.8 to any port 9100\n",
+            [{"from_ip": "192.0.2.7", "to_port": 9100}, {"comment": "nothing that can be looked for"}],
+            ["UFW has a rule that nobody asked for: ufw allow from 192.0.2.8 to any port 9100"],
+        ),
+        (SSH_RULE + "ufw allow 18789\n", [], ["UFW has a rule that nobody asked for: ufw allow 18789"]),
+    ],
+)
+def test_rules_of_the_firewall(added: str, opened: list[dict[str, object]], problems: list[str]) -> None:
+    """Somebody opened a port by hand: the rule is named."""
+    assert posture.rule_problems(added, [2022], opened) == problems
