@@ -32,6 +32,14 @@ options:
     type: list
     elements: str
     default: []
+  rotate:
+    description:
+      - Name, as a JSON pointer, of the one secret that gets a new value - that of C(secrets), or a random one where C(secrets) has none and
+        C(generate) names it. The others stay as they are in the file, whatever C(secrets) says of them.
+      - Refused for an unknown name, and for a value that is in the file already.
+      - Empty brings all to what C(secrets) and C(generate) say.
+    type: str
+    default: ""
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full, details: Shows names, never values.}
@@ -68,13 +76,14 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.secrets import flatten, nest, plan
+from ansible.module_utils.lobsterpot.secrets import flatten, nest, plan, rotation
 
 ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
     "directory_group": {"type": "str", "required": True},
     "secrets": {"type": "dict", "required": True, "no_log": True},
     "generate": {"type": "list", "elements": "str", "default": []},
+    "rotate": {"type": "str", "default": ""},
 }
 
 
@@ -124,7 +133,8 @@ def is_right(path: Path, gid: int, mode: int) -> bool:
 def ensure(module: AnsibleModule) -> dict[str, object]:
     params = module.params
     path = Path(params["path"])
-    decided = plan(read(path), flatten(params["secrets"]), params["generate"])
+    given, generate, name = flatten(params["secrets"]), params["generate"], params["rotate"]
+    decided = rotation(read(path), given, generate, name) if name else plan(read(path), given, generate)
     mode_wrong = path.is_symlink() or (path.exists() and not is_right(path, 0, SECRET_MODE))
     try:
         gid = grp.getgrnam(params["directory_group"]).gr_gid

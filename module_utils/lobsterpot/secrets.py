@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import secrets as random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,3 +85,17 @@ def plan(before: Mapping[str, str], given: Mapping[str, str], generated: Iterabl
         if pointer not in after:
             after[pointer] = before.get(pointer) or random.token_urlsafe(TOKEN_BYTES)
     return Plan(before, after)
+
+
+def rotation(before: Mapping[str, str], given: Mapping[str, str], generated: Collection[str], name: str) -> Plan:
+    """Decide on a new value for one secret, the given one or, where none is given, a random one; the others stay as they are on the host.
+
+    Raises LobsterpotError for a name that is neither given nor generated, and for a value that the host has already.
+    """
+    known = sorted({*given, *generated})
+    if name not in known:
+        raise LobsterpotError(f"There is no secret {name.strip('/')!r}. There are: {', '.join(other.strip('/') for other in known)}.")
+    value = given.get(name) or random.token_urlsafe(TOKEN_BYTES)
+    if value == before.get(name):
+        raise LobsterpotError(f"{name.strip('/')}: the host has this value already. Put the new one into the inventory (vault) first.")
+    return Plan(before, {**before, name: value})

@@ -265,3 +265,45 @@ def test_replaced_values_wait_beside_the_file(run_module: RunModule, tmp_path: P
     assert stat.S_IMODE(waiting.stat().st_mode) == 0o600
     waiting.unlink()
     assert run_module("gateway_secrets", options | {"secrets": {"a": {"b": new}}})["previous"] == ""
+
+
+def test_one_secret_is_rotated(run_module: RunModule, path: Path, snapshot: Snapshot) -> None:
+    """The given value replaces the old one, which waits beside; what else the inventory says is not deployed by the way."""
+    old, other, new = value(), value(), value()
+    run_module("gateway_secrets", wanted(path, {"models": {"anthropic": old}, "bot": other}, TOKEN))
+    token = written(path)["gateway"]["token"]
+    later = wanted(path, {"models": {"anthropic": new}, "bot": value(), "third": value()}, TOKEN) | {"rotate": "/models/anthropic"}
+    before = snapshot(path.parent)
+    assert run_module("gateway_secrets", later, check=True)["changed"] is True
+    assert snapshot(path.parent) == before
+    result = run_module("gateway_secrets", later, diff=True)
+    assert result["changed"] is True
+    assert "/models/anthropic (new value)" in result["diff"]["after"]
+    assert [secret for secret in (old, new, other, token) if secret in json.dumps(result)] == []
+    assert written(path) == {"models": {"anthropic": new}, "bot": other, "gateway": {"token": token}}
+    assert json.loads(Path(result["previous"]).read_text())["models"]["anthropic"] == old
+    assert "the host has this value already" in run_module("gateway_secrets", later, fails=True)["msg"]
+
+
+def test_a_secret_of_the_hosts_own_is_rotated(run_module: RunModule, path: Path) -> None:
+    """The host makes another one, as strong; the next run keeps it."""
+    run_module("gateway_secrets", wanted(path, {"bot": value()}, TOKEN))
+    old = written(path)
+    run_module("gateway_secrets", wanted(path, {"bot": old["bot"]}, TOKEN) | {"rotate": "/gateway/token"})
+    new = written(path)
+    assert new["gateway"]["token"] != old["gateway"]["token"]
+    assert len(new["gateway"]["token"]) == 43
+    assert run_module("gateway_secrets", wanted(path, {"bot": old["bot"]}, TOKEN))["changed"] is False
+
+
+@pytest.mark.parametrize("name", ["/", "/gateway", "/models/openai", "gateway/token"])
+def test_a_secret_that_is_not_known_is_not_rotated(run_module: RunModule, path: Path, name: str, snapshot: Snapshot) -> None:
+    """S14: the known ones are listed, by name."""
+    secrets = {"models": {"anthropic": value()}}
+    run_module("gateway_secrets", wanted(path, secrets, TOKEN))
+    before = snapshot(path.parent)
+    message = run_module("gateway_secrets", wanted(path, secrets, TOKEN) | {"rotate": name}, fails=True)["msg"]
+    assert message.startswith("There is no secret ")
+    assert message.endswith("There are: gateway/token, models/anthropic.")
+    assert secrets["models"]["anthropic"] not in message
+    assert snapshot(path.parent) == before
