@@ -7,7 +7,7 @@ https://platform.openai.com/docs/api-reference/chat), as far as the gateway uses
 
 it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. `TRY` and a list
 of mappings of a tool to its arguments calls one after the other and then answers `DONE`. To `SAY <text as JSON>` it answers the text.
-Anything else gets `OK`. A word `(order-...)` in the message stands at the end of the answer, too, but for what it is to `SAY`.
+Anything else gets `OK`. Words such as `(order-...)`, in any message so far, end the answer, but for what it is to `SAY`.
 `GET /test/heard?with=WORD` is what it was told with this word in it, a list of requests: what a hostile model has learned.
 It listens on 127.0.0.1, port 9911 or the one named on the command line, and needs nothing but Python.
 """
@@ -80,8 +80,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         request = json.loads(body)
         message, reason = answer(request["messages"])
         tags = [tag for m in request["messages"] if m.get("role") == "user" for tag in TAG.findall(text_of(m.get("content")))]
-        if tags and message["content"] and message["content"].startswith(("OK", "DONE", "RESULT")):
-            message["content"] += f" {tags[-1]}"
+        if message["content"] and message["content"].startswith(("OK", "DONE", "RESULT")):
+            message["content"] = " ".join([message["content"], *dict.fromkeys(tags)])
         common = {"id": "scripted", "created": 1, "model": "scripted"}
         if request.get("stream"):
             self.send_response(200)

@@ -205,7 +205,7 @@ class Actors:
 
     def replies(self, since: int, *chats: int) -> list[str]:
         """What the bot sent to somebody; the answer to a hello is not counted."""
-        texts = [re.sub(r"\s*\(order-\w+\)", "", str(m["text"])) for m in self.chats.sent(since) if m["chat"] in chats]
+        texts = [re.sub(r"(\s*\(order-\w+\))+", "", str(m["text"])) for m in self.chats.sent(since) if m["chat"] in chats]
         return [text for text in texts if text != "OK"] or ["silence"]
 
     def strays(self, since: int) -> list[str]:
