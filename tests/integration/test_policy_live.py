@@ -243,5 +243,5 @@ class TestReload:
     def offered(network: Network, chat: Chat) -> set[str]:
         """Names of the tools that the model was offered with the newest message."""
         assert chat.says("which tools do you have?") == "OK"
-        heard = network.fetch("http://127.0.0.1:9911/test/heard")
+        heard = network.fetch("http://127.0.0.1:9911/test/heard?with=which%20tools")
         return {tool["function"]["name"] for tool in heard[-1]["tools"]}
