@@ -29,6 +29,7 @@ options:
   gateway_model: {type: str, default: "", description: The variable.}
   gateway_model_keys: {type: dict, default: {}, description: The variable.}
   gateway_model_providers: {type: dict, default: {}, description: The variable.}
+  gateway_plugins: {type: list, elements: str, default: [], description: The variable.}
   gateway_port: {type: int, default: 18789, description: The variable.}
   gateway_product: {type: str, default: openclaw, choices: [openclaw, clawdbot], description: The variable.}
   gateway_read_only: {type: bool, default: false, description: The variable.}
@@ -106,6 +107,7 @@ ARGUMENT_SPEC = {
     "gateway_model": {"type": "str", "default": ""},
     "gateway_model_keys": {**NAMED, "no_log": True},
     "gateway_model_providers": NAMED,
+    "gateway_plugins": TEXTS,
     "gateway_port": {"type": "int", "default": 18789},
     "gateway_product": {"type": "str", "default": "openclaw", "choices": ["openclaw", "clawdbot"]},
     "gateway_read_only": {"type": "bool", "default": False},

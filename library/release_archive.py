@@ -30,7 +30,7 @@ options:
     choices: [x64, arm64]
     required: true
   lock_dir:
-    description: Directory with C(package.json) and C(package-lock.json).
+    description: Directory with C(package.json), C(package-lock.json) and, where channels have plugins of their own, C(plugins.json).
     type: path
     required: true
   cache_dir:
@@ -45,6 +45,11 @@ options:
     description: PEM file with extra certificate authorities to trust for the download. Empty for none.
     type: str
     default: ""
+  channels:
+    description: Channels whose plugins go into the release, each held to its SHA-512 in C(plugins.json). One without a pin is bundled.
+    type: list
+    elements: str
+    default: []
   installed:
     description: Ids the host has already. When this one is among them, nothing is built.
     type: list
@@ -76,6 +81,11 @@ archive:
   description: The archive on the controller.
   returned: always
   type: str
+plugins:
+  description: Channels whose plugin is in the release, as C(node_modules/@openclaw/NAME).
+  returned: always
+  type: list
+  elements: str
 sha256:
   description: The archive's SHA-256. Empty when the host has the release, and in check mode while it is not built.
   returned: always
@@ -89,9 +99,9 @@ import sys
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.archive import build_folder, build_once, cached, finish, pack, prepare_tree
+from ansible.module_utils.lobsterpot.archive import build_folder, build_once, cached, finish, pack, prepare_tree, unpack_plugin
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.lockfile import lock_problems, release_id
+from ansible.module_utils.lobsterpot.lockfile import integrity, lock_problems, pinned_plugins, release_id
 
 ARGUMENT_SPEC = {
     "product": {"type": "str", "required": True},
@@ -101,15 +111,16 @@ ARGUMENT_SPEC = {
     "cache_dir": {"type": "path", "required": True},
     "registry": {"type": "str", "default": ""},
     "ca_file": {"type": "str", "default": ""},
+    "channels": {"type": "list", "elements": "str", "default": []},
     "installed": {"type": "list", "elements": "str", "default": []},
 }
 
 
-def npm_command(arch: str, cache: Path, registry: str) -> list[str]:
-    """The one npm call: what the lock file says, for a Linux host with glibc, nothing run."""
+def npm_command(call: list[str], cache: Path, registry: str) -> list[str]:
+    """One call of npm, nothing of what it fetches run."""
     command = [
         "npm",
-        "ci",
+        *call,
         "--ignore-scripts",
         "--no-audit",
         "--no-fund",
@@ -118,20 +129,20 @@ def npm_command(arch: str, cache: Path, registry: str) -> list[str]:
         "--fetch-retry-mintimeout=2000",
         "--fetch-retry-maxtimeout=5000",
     ]
-    command += ["--os=linux", f"--cpu={arch}", "--libc=glibc", f"--cache={cache / 'npm'}"]
+    command += [f"--cache={cache / 'npm'}"]
     return [*command, f"--registry={registry}"] if registry else command
 
 
-def install(module: AnsibleModule, tree: Path, cache: Path) -> None:
-    """Let npm fill `tree`; its own words become the error."""
+def npm(module: AnsibleModule, call: list[str], folder: Path, cache: Path) -> None:
+    """Run npm in `folder`; its own words become the error."""
     ca_file = module.params["ca_file"]
     # npm and Node lie beside the Python that runs Ansible, whether or not that directory is on PATH.
     tools = str(Path(sys.executable).parent)
     environment = {"PATH": f"{tools}:{os.environ['PATH']}", "npm_config_update_notifier": "false"}
     if ca_file:
         environment |= {"npm_config_cafile": ca_file, "NODE_EXTRA_CA_CERTS": ca_file}
-    command = npm_command(module.params["arch"], cache, module.params["registry"])
-    code, _out, err = module.run_command(command, cwd=str(tree), environ_update=environment)
+    command = npm_command(call, cache, module.params["registry"])
+    code, _out, err = module.run_command(command, cwd=str(folder), environ_update=environment)
     if code:
         words = "\n".join(line for line in err.splitlines() if "npm warn" not in line)[-1500:]
         raise LobsterpotError(
@@ -141,14 +152,27 @@ def install(module: AnsibleModule, tree: Path, cache: Path) -> None:
         )
 
 
-def build(module: AnsibleModule, cache: Path, archive: Path, manifest: bytes, lock: bytes) -> str:
+def install_plugin(module: AnsibleModule, name: str, pin: str, tree: Path, cache: Path) -> None:
+    """Fetch the plugin of a channel, check it against its pin and put it beside the gateway."""
+    package = f"@openclaw/{name}@{module.params['version']}"
+    npm(module, ["pack", package], tree, cache)
+    (fetched,) = tree.glob("*.tgz")
+    if (found := integrity(fetched.read_bytes())) != pin:
+        raise LobsterpotError(f"{package} is not what is locked: it has {found}, locked is {pin}. Find out why before you use it.")
+    unpack_plugin(fetched, tree / "node_modules" / "@openclaw" / name)
+    fetched.unlink()
+
+
+def build(module: AnsibleModule, cache: Path, archive: Path, inputs: dict[str, bytes], plugins: dict[str, str]) -> str:
     params = module.params
     with build_folder(cache, archive.name) as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()
-        (tree / "package.json").write_bytes(manifest)
-        (tree / "package-lock.json").write_bytes(lock)
-        install(module, tree, cache)
+        for name, content in inputs.items():
+            (tree / name).write_bytes(content)
+        npm(module, ["ci", "--os=linux", f"--cpu={params['arch']}", "--libc=glibc"], tree, cache)
+        for name, pin in plugins.items():
+            install_plugin(module, name, pin, tree, cache)
         prepare_tree(tree, params["product"], params["version"], params["arch"])
         partial = Path(folder) / archive.name
         digest = pack(tree, partial)
@@ -161,9 +185,10 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
     params = module.params
     lock_dir, cache = Path(params["lock_dir"]), Path(params["cache_dir"])
     try:
-        manifest = (lock_dir / "package.json").read_bytes()
-        lock = (lock_dir / "package-lock.json").read_bytes()
-        problems = lock_problems(json.loads(lock), params["product"], params["version"])
+        inputs = {name: (lock_dir / name).read_bytes() for name in ("package.json", "package-lock.json")}
+        problems = lock_problems(json.loads(inputs["package-lock.json"]), params["product"], params["version"])
+        pins = lock_dir / "plugins.json"
+        plugins = pinned_plugins(json.loads(pins.read_text()) if pins.exists() else {}, params["channels"])
     except FileNotFoundError as error:
         locked = sorted(path.parent.name for path in lock_dir.parent.glob("*/package-lock.json"))
         raise LobsterpotError(
@@ -175,15 +200,16 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
         raise LobsterpotError(f"{lock_dir / 'package-lock.json'} is not JSON: {error}") from error
     if problems:
         raise LobsterpotError(f"{lock_dir / 'package-lock.json'} cannot be trusted: " + "; ".join(problems))
-    name = release_id(params["version"], params["arch"], manifest, lock)
+    extra = [json.dumps(plugins, sort_keys=True).encode()] if plugins else []
+    name = release_id(params["version"], params["arch"], *inputs.values(), *extra)
     archive = cache / f"{params['product']}-{name}.tar.zst"
-    result: dict[str, object] = {"id": name, "archive": str(archive), "sha256": "", "changed": False}
+    result: dict[str, object] = {"id": name, "archive": str(archive), "sha256": "", "plugins": list(plugins), "changed": False}
     if name in params["installed"]:
         return result
     result["sha256"] = cached(archive) or ""
     if result["sha256"] or module.check_mode:
         return result | {"changed": not result["sha256"]}
-    digest, built = build_once(archive, lambda: build(module, cache, archive, manifest, lock))
+    digest, built = build_once(archive, lambda: build(module, cache, archive, inputs, plugins))
     return result | {"sha256": digest, "changed": built}
 
 

@@ -27,6 +27,7 @@ VARIABLES: dict[str, Any] = {
     "gateway_model": "",
     "gateway_model_keys": {},
     "gateway_model_providers": {},
+    "gateway_plugins": [],
     "gateway_port": 18789,
     "gateway_product": "openclaw",
     "gateway_read_only": False,
@@ -161,7 +162,8 @@ def _policy(channel: str, direct: str, group: str) -> Case:
         "gateway_secrets": {channel: SECRETS[channel]} if channel in SECRETS else {},
     }
     made = {"enabled": True, "configWrites": False, **connects, **_direct(direct, ada), **_groups(group, ada, place)}
-    return variables, {"channels": {channel: made}}
+    plugins = {"plugins": {"entries": {channel: {"enabled": True}}}} if channel != "telegram" else {}
+    return variables, {"channels": {channel: made}, **plugins}
 
 
 POLICIES: dict[str, Case] = {
@@ -193,7 +195,10 @@ CASES: dict[str, Case] = {
     ),
     "a channel switched off needs no secret": (
         {"gateway_channels": {"slack": {"enabled": False}}},
-        {"channels": {"slack": {"enabled": False, "configWrites": False, "dmPolicy": "pairing", "groupPolicy": "disabled"}}},
+        {
+            "channels": {"slack": {"enabled": False, "configWrites": False, "dmPolicy": "pairing", "groupPolicy": "disabled"}},
+            "plugins": {"entries": {"slack": {"enabled": False}}},
+        },
     ),
     "two accounts, each written out": (
         {
@@ -255,6 +260,29 @@ CASES: dict[str, Case] = {
     "session scope": ({"gateway_session_scope": "per-account-channel-peer"}, {"session": {"dmScope": "per-account-channel-peer"}}),
     "another port": ({"gateway_port": 2000}, {"gateway": {**GATEWAY, "port": 2000}}),
     "restarts only": ({"gateway_reload_mode": "off"}, {"gateway": {**GATEWAY, "reload": {"mode": "off"}}}),
+    "no plugins but these": (
+        {
+            "gateway_plugins": ["memory-core"],
+            "gateway_channels": {"telegram": {}},
+            "gateway_model": "anthropic/claude-opus-4-6",
+            "gateway_model_keys": {"anthropic": "test-key-of-no-account"},
+            **TELEGRAM,
+        },
+        {
+            "plugins": {"allow": ["anthropic", "memory-core", "telegram"]},
+            "channels": {
+                "telegram": {
+                    "enabled": True,
+                    "configWrites": False,
+                    "botToken": TELEGRAM_TOKEN,
+                    "dmPolicy": "pairing",
+                    "groupPolicy": "disabled",
+                }
+            },
+            "agents": {"defaults": {"sandbox": SANDBOX, "model": {"primary": "anthropic/claude-opus-4-6"}}},
+            "models": {"providers": {"anthropic": {"apiKey": {"source": "file", "provider": "hostfile", "id": "/models/anthropic"}}}},
+        },
+    ),
     "a proxy": ({"proxy_url": "http://127.0.0.1:3128"}, {"proxy": {"proxyUrl": "http://127.0.0.1:3128"}}),
     "sandbox mode, scope, workspace": (
         {"sandbox_mode": "non-main", "sandbox_scope": "agent", "sandbox_workspace_access": "ro"},

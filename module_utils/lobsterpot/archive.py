@@ -58,6 +58,15 @@ def prepare_tree(tree: Path, product: str, version: str, arch: str) -> None:
     (tree / "release.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
+def unpack_plugin(archive: Path, folder: Path) -> None:
+    """Unpack what `npm pack` fetched, whose files lie under one folder, into `folder`."""
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            member.name = member.name.partition("/")[2]
+            if member.name:
+                tar.extract(member, folder, filter="data")
+
+
 def _normalised(info: tarfile.TarInfo) -> tarfile.TarInfo:
     """Owner root, time zero, and one of two modes: whoever builds it, wherever, gets the same archive."""
     info.uid = info.gid = 0

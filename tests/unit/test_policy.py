@@ -52,6 +52,7 @@ def test_the_same_variables_for_clawdbot(case: Case) -> None:
     ("given", "line"),
     [
         ({"gateway_command_owners": ["telegram:42"]}, "gateway_command_owners: clawdbot knows no such thing."),
+        ({"gateway_plugins": ["memory-core"]}, "gateway_plugins: clawdbot knows no such thing."),
         ({"gateway_session_scope": "per-account-channel-peer"}, "gateway_session_scope: clawdbot knows no such thing."),
         ({"proxy_url": "http://127.0.0.1:3128"}, "egress_mode: allowlist goes by a proxy, and clawdbot knows no such thing."),
         (

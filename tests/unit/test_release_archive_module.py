@@ -8,7 +8,9 @@ checks no hash: that npm does is not shown here.
 
 from __future__ import annotations
 
+import base64
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -148,14 +150,56 @@ def test_npm_runs_nothing_and_takes_what_is_locked(run_module: RunModule, lab: L
     (call,) = lab.calls()
     assert [word for word in call.split() if not word.startswith(("--fetch-retr", "--loglevel="))] == [
         "ci",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
         "--os=linux",
         "--cpu=x64",
         "--libc=glibc",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
         f"--cache={lab.cache}/npm",
     ]
+
+
+def packed(name: str) -> bytes:
+    """What `npm pack` writes: a tar of one folder."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        info = tarfile.TarInfo("package/openclaw.plugin.json")
+        content = json.dumps({"id": name}).encode()
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    return made.getvalue()
+
+
+def test_the_plugins_of_channels(run_module: RunModule, lab: Lab) -> None:
+    """Only those of the channels that are asked for and pinned; they lie beside the gateway, and the release bears another name."""
+    plain = run_module("release_archive", lab.arguments())
+    content = packed("slack")
+    (lab.folder / "slack.tgz").write_bytes(content)
+    pin = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
+    (lab.lock / "plugins.json").write_text(json.dumps({"slack": pin, "signal": SHA512}))
+    lab.npm_ends_with(f'case "$1" in pack) cp {lab.folder}/slack.tgz openclaw-slack.tgz ;; esac')
+    made = run_module("release_archive", lab.arguments(channels=["telegram", "slack"]))
+    assert made["plugins"] == ["slack"]
+    assert [call.split()[:2] for call in lab.calls()[1:]] == [["ci", "--os=linux"], ["pack", "@openclaw/slack@2026.9.6"]]
+    assert made["id"] != plain["id"]
+    names = unpacked(made["archive"])
+    assert "node_modules/@openclaw/slack/openclaw.plugin.json" in names
+    assert not [name for name in names if name.endswith(".tgz")]
+    assert run_module("release_archive", lab.arguments(channels=["telegram"]))["id"] == plain["id"]
+
+
+@pytest.mark.parametrize(
+    ("pin", "words"),
+    [(SHA512, "@openclaw/slack@2026.9.6 is not what is locked"), ("sha1-abc", "each channel must be pinned by a SHA-512")],
+)
+def test_a_plugin_that_is_not_what_is_locked(run_module: RunModule, lab: Lab, pin: str, words: str) -> None:
+    """Nothing is built with bytes that nobody has pinned."""
+    (lab.folder / "slack.tgz").write_bytes(packed("slack"))
+    (lab.lock / "plugins.json").write_text(json.dumps({"slack": pin}))
+    lab.npm_ends_with(f'case "$1" in pack) cp {lab.folder}/slack.tgz openclaw-slack.tgz ;; esac')
+    assert words in run_module("release_archive", lab.arguments(channels=["slack"]), fails=True)["msg"]
+    assert lab.cached() == []
 
 
 def test_a_mirror_and_its_authority_reach_npm(run_module: RunModule, lab: Lab) -> None:
