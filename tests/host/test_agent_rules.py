@@ -7,12 +7,12 @@ import json
 from tests.host.attack import Host
 
 WORKSPACE = "/home/openclaw/.openclaw/workspace"
-HEARD = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9911/test/heard?with=what-are-the-rules', timeout=5).read().decode())"
+HEARD = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9911/test/heard?with=which-rules', timeout=5).read().decode())"
 
 
 def test_the_prompt_holds_the_rules(model: Host) -> None:
     """The gateway keeps the file with the rules, seeds its others beside it, and puts the rules into the prompt."""
-    model.run("openclaw agent --agent main --session-id rules --message what-are-the-rules --json </dev/null")
+    model.run("openclaw agent --agent main --session-id rules --message which-rules --json </dev/null")
     heard = json.loads(model.run(f'python3 -c "{HEARD}"'))
     prompt = next(str(message["content"]) for message in heard[-1]["messages"] if message["role"] in ("system", "developer"))
     assert prompt.count("<!-- BEGIN rules of this host, kept by Lobsterpot -->") == 1
