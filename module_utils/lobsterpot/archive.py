@@ -60,7 +60,7 @@ def prepare_tree(tree: Path, product: str, version: str, arch: str) -> None:
 
 
 def unpack_plugin(archive: Path, folder: Path) -> None:
-    """Unpack what `npm pack` fetched, whose files lie under one folder, into `folder`. Python itself can do it safely only from 3.11.4 on."""
+    """Unpack what `npm pack` fetched, whose files lie under one folder, into `folder`. Python can do it safely only from 3.11.4 on."""
     folder.mkdir(parents=True)
     subprocess.run(["tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1", "--no-same-owner"], check=True)
 
