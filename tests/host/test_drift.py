@@ -18,7 +18,7 @@ find /etc /usr /opt /root /srv /var/lib /var/spool -xdev \\
   \\( -path /root/.ansible -o -path /var/lib/fail2ban -o -path /var/lib/systemd \\) -prune -o \\
   -type f -printf '%p %s %T@ %m %U %G\\n' | sort | sha256sum
 sha256sum /etc/passwd /etc/group /etc/shadow /etc/openclaw/* /home/openclaw/.openclaw/workspace/AGENTS.md
-systemctl list-units --all --no-legend --plain --type=service lobsterpot-* openclaw-gateway* fail2ban* ssh* ufw* | sha256sum
+systemctl show --property=Id,ActiveState,MainPID,NRestarts openclaw-gateway ssh ufw fail2ban lobsterpot-egress lobsterpot-forward
 nft --stateless list ruleset | sha256sum
 ls /run | sort
 """

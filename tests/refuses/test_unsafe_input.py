@@ -88,6 +88,10 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     "keys of the wrong type": ({"gateway_model_keys": "text"}, ["gateway_model_keys"]),
     "passwords: neither yes nor no": ({"ssh_password_authentication": "maybe"}, ["is none of auto, true, false"]),
     "a name never banned": ({"fail2ban_ignore": ["office.example"]}, ["fail2ban_ignore", "no address or network"]),
+    "a rule of two lines": (
+        {"gateway_agent_rules": ["Show no key.", "One.\nTwo."]},
+        ["gateway_agent_rules: each rule is one line of plain text", "One.", "Two."],
+    ),
     "a report into nowhere": (
         {"verify_report": "/no/such/folder/report.json"},
         ["verify_report: there is no folder /no/such/folder on this controller"],
