@@ -33,7 +33,7 @@ options:
   gateway_port: {type: int, default: 18789, description: The variable.}
   gateway_product: {type: str, default: openclaw, choices: [openclaw, clawdbot], description: The variable.}
   gateway_read_only: {type: bool, default: false, description: The variable.}
-  gateway_reload_mode: {type: str, default: hybrid, choices: [hybrid, "off"], description: The variable.}
+  gateway_reload_mode: {type: str, default: "off", choices: [hybrid, "off"], description: The variable.}
   gateway_runtime: {type: str, default: host, choices: [host, container], description: The variable.}
   gateway_secrets: {type: dict, default: {}, description: The variable.}
   gateway_session_scope:
@@ -111,7 +111,7 @@ ARGUMENT_SPEC = {
     "gateway_port": {"type": "int", "default": 18789},
     "gateway_product": {"type": "str", "default": "openclaw", "choices": ["openclaw", "clawdbot"]},
     "gateway_read_only": {"type": "bool", "default": False},
-    "gateway_reload_mode": {"type": "str", "default": "hybrid", "choices": ["hybrid", "off"]},
+    "gateway_reload_mode": {"type": "str", "default": "off", "choices": ["hybrid", "off"]},
     "gateway_runtime": {"type": "str", "default": "host", "choices": ["host", "container"]},
     "gateway_secrets": {**NAMED, "no_log": True},
     "gateway_session_scope": {

@@ -31,7 +31,7 @@ VARIABLES: dict[str, Any] = {
     "gateway_port": 18789,
     "gateway_product": "openclaw",
     "gateway_read_only": False,
-    "gateway_reload_mode": "hybrid",
+    "gateway_reload_mode": "off",
     "gateway_runtime": "host",
     "gateway_secrets": {},
     "gateway_session_scope": "per-channel-peer",
@@ -55,7 +55,7 @@ GATEWAY = {
     "bind": "loopback",
     "port": 18789,
     "auth": {"mode": "token", "token": {"source": "file", "provider": "hostfile", "id": "/gateway/token"}},
-    "reload": {"mode": "hybrid"},
+    "reload": {"mode": "off"},
 }
 DOCKER = {
     "readOnlyRoot": True,
@@ -259,7 +259,7 @@ CASES: dict[str, Case] = {
     ),
     "session scope": ({"gateway_session_scope": "per-account-channel-peer"}, {"session": {"dmScope": "per-account-channel-peer"}}),
     "another port": ({"gateway_port": 2000}, {"gateway": {**GATEWAY, "port": 2000}}),
-    "restarts only": ({"gateway_reload_mode": "off"}, {"gateway": {**GATEWAY, "reload": {"mode": "off"}}}),
+    "a configuration taken up by itself": ({"gateway_reload_mode": "hybrid"}, {"gateway": {**GATEWAY, "reload": {"mode": "hybrid"}}}),
     "no plugins but these": (
         {
             "gateway_plugins": ["memory-core"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +39,6 @@ POLICY: dict[str, Any] = {
     },
     "gateway_mention_patterns": ["\\bpot\\b"],
     "gateway_command_owners": ["telegram:owner"],
-    "gateway_elevated_senders": {"telegram": ["owner"]},
     "gateway_model": "scripted/obedient",
     "gateway_model_providers": {"scripted": {"base_url": "http://127.0.0.1:9911/v1", "models": ["obedient"]}},
     "gateway_secrets": {
@@ -63,12 +61,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         made.start(folder / "api.log", [sys.executable, str(ROOT / "tests/doubles/fake_telegram.py"), str(port)], environment)
     yield made
     made.down()
-
-
-def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Lay changes over variables; `None` takes one away."""
-    made = {**base, **{key: merge(base.get(key, {}), value) if isinstance(value, dict) else value for key, value in over.items()}}
-    return {key: value for key, value in made.items() if value is not None}
 
 
 def deploy(gateway: RealGateway, given: dict[str, Any]) -> None:
@@ -136,7 +128,9 @@ def silence(network: Network) -> Any:
     def check(chat: Chat, text: str) -> None:
         before = chat.heard()
         chat.writes(text)
-        assert Chat(network, "public", 1000 + len(text)).says("and now?") == "OK"
+        # A command, which takes no model: an answer in seconds.
+        other = Chat(network, "public", 1000 + len(text))
+        assert str(other.sender) in other.says("/whoami")
         assert chat.heard() == before
 
     return check
@@ -182,69 +176,3 @@ class TestGroups:
 
     def test_a_group_that_is_not_named_is_ignored(self, network: Network, silence: Any) -> None:
         silence(Chat(network, "default", FRIEND, OTHER_GROUP), "@lab_bot hello there")
-
-
-@pytest.mark.usefixtures("gateway")
-class TestPrivileges:
-    def test_elevated_for_the_one_who_is_named(self, network: Network) -> None:
-        """A friend may talk to it, and not send commands to the host."""
-        refused = Chat(network, "friends", FRIEND).says("/elevated on")
-        assert "not available" in refused.lower(), refused
-        allowed = Chat(network, "friends", OWNER).says("/elevated on")
-        assert "elevated" in allowed.lower(), allowed
-        assert "not available" not in allowed.lower(), allowed
-
-    def test_a_command_of_owners_from_somebody_else(self, network: Network) -> None:
-        """`/send` belongs to owners: from a friend it is no command."""
-        owner, friend = (Chat(network, "friends", sender) for sender in (OWNER, FRIEND))
-        assert owner.says("/send on") == "x"
-        assert friend.says("/send on") == "y"
-
-
-class TestReload:
-    """What the running gateway takes up by itself when its file is replaced. The process stays; replies tell."""
-
-    def reload(self, gateway: RealGateway, change: dict[str, Any]) -> str:
-        """Deploy a change, wait for the gateway's word, and return what it said of it."""
-        before = len(gateway.log.read_text())
-        began = time.monotonic()
-        deploy(gateway, merge(POLICY, change))
-        said = re.compile(r"config (hot reload|change) applied.*|config (change requires gateway restart|reload (skipped|failed)).*")
-        wait_for(lambda: bool(said.search(gateway.log.read_text(), before)), "it takes up the change")
-        found = said.search(gateway.log.read_text(), before)
-        assert found
-        print(f"taken up after {time.monotonic() - began:.1f} s: {found[0]}")
-        return found[0]
-
-    def test_one_sender_more(self, gateway: RealGateway, network: Network, silence: Any) -> None:
-        """Somebody who was ignored in the group is answered, without a restart."""
-        stranger = Chat(network, "default", STRANGER, GROUP)
-        silence(stranger, "@lab_bot hello once more")
-        said = self.reload(gateway, {"gateway_channels": {"telegram": {"group_senders": ["ada", STRANGER]}}})
-        assert "applied" in said
-        assert stranger.says("@lab_bot and now?") == "OK"
-
-    def test_one_channel_changed(self, gateway: RealGateway, network: Network) -> None:
-        """A policy of one account changes, without a restart."""
-        said = self.reload(gateway, {"gateway_channels": {"telegram": {"accounts": {"closed": {"dm_policy": "open"}}}}})
-        assert "applied" in said
-        assert Chat(network, "closed", STRANGER).says("open now?") == "OK"
-
-    def test_nothing_but_reading(self, gateway: RealGateway, network: Network) -> None:
-        """`gateway_read_only`: the model is offered no shell and no way to send messages, and gets none by asking."""
-        owner = Chat(network, "friends", OWNER)
-        offered = self.offered(network, owner)
-        assert {"exec", "message", "write"} <= offered
-        said = self.reload(gateway, {"gateway_read_only": True, "gateway_elevated_senders": None})
-        assert "applied" in said
-        offered = self.offered(network, owner)
-        print(sorted(offered))
-        for order in ('exec {"command": "echo reached"}', 'message {"action": "send", "target": "42", "message": "reached"}'):
-            assert "not found" in owner.says(f"CALL {order}")
-
-    @staticmethod
-    def offered(network: Network, chat: Chat) -> set[str]:
-        """Names of the tools that the model was offered with the newest message."""
-        assert chat.says("which tools do you have?") == "OK"
-        heard = network.fetch("http://127.0.0.1:9911/test/heard?with=which%20tools")
-        return {tool["function"]["name"] for tool in heard[-1]["tools"]}
