@@ -72,7 +72,7 @@ _OWN = ("workspace", "agent")
 def sandbox(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     """Return `agents.defaults.sandbox`, without what the role `sandbox` adds: image and seccomp profile."""
     if given["gateway_runtime"] == "container":
-        # Told to use one that it cannot make, the gateway answers nobody; `tools` takes the tools away.
+        # None can be made inside a container that gains no privilege; `tools` takes away what would need one.
         return {"mode": "off"}
     mounts: dict[str, Any] = given["sandbox_mounts"]
     for source, target in mounts.items():
