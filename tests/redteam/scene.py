@@ -197,7 +197,7 @@ class Scene:
 
     def fill(self, text: str, loot: str = "") -> str:
         here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "loot": loot}
-        known = {**self.arena.addresses, **here}
+        known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 
     def outside(self) -> list[str]:
