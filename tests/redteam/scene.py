@@ -210,7 +210,7 @@ class Scene:
         settings = ["env", "NO_COLOR=1", "ANSIBLE_NOCOLOR=1", f"ANSIBLE_CONFIG={lab.ROOT}/ansible.cfg"]
         program = str(Path(sys.executable).with_name("ansible-playbook"))
         command = self.arena.exec(*settings, program, "-i", "molecule/shared/inventory", "--limit", NAME, name)
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, timeout=120)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, timeout=300)
         return done.stdout + done.stderr
 
     # --------------------------------------------------------------------------------------------- mutate
