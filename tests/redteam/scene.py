@@ -197,7 +197,7 @@ class Scene:
 
     def fill(self, text: str, loot: str = "") -> str:
         here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "loot": loot}
-        known = {**self.arena.addresses, **here, "friend": str(self.actors.next_friend)}
+        known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 
     def outside(self) -> list[str]:
@@ -210,7 +210,7 @@ class Scene:
         settings = ["env", "NO_COLOR=1", "ANSIBLE_NOCOLOR=1", f"ANSIBLE_CONFIG={lab.ROOT}/ansible.cfg"]
         program = str(Path(sys.executable).with_name("ansible-playbook"))
         command = self.arena.exec(*settings, program, "-i", "molecule/shared/inventory", "--limit", NAME, name)
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, timeout=120)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, timeout=300)
         return done.stdout + done.stderr
 
     # --------------------------------------------------------------------------------------------- mutate
