@@ -29,8 +29,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vm:
-  description: Name, provider, state, address, port, processors, memory, disk and space used in bytes, and when its golden image was made
-    (empty without one). Empty when there is no machine.
+  description: Name, provider, qemu's accelerator, state, address, port, processors, memory, disk and space used in bytes, and when its
+    golden image was made (empty without one). Empty when there is no machine.
   returned: always
   type: dict
 """
@@ -45,7 +45,7 @@ from ansible.module_utils.lobsterpot.qemu_machine import Machine
 
 ARGUMENT_SPEC = {"directory": {"type": "path", "required": True}}
 
-SHOWN = ("name", "provider", "cpus", "memory", "disk", "port")
+SHOWN = ("name", "provider", "accelerator", "cpus", "memory", "disk", "port")
 BLOCK = 512  # bytes of st_blocks, stat(2)
 
 

@@ -34,10 +34,11 @@ FIRMWARE = {
     ),
 }
 
-# One thread for all processors: with one each, a kernel that rewrites its own code (every Linux) was seen to panic, "Oops: int3".
+# One thread: with one for each processor, a kernel that rewrites its own code (every Linux) was seen to panic, "Oops: int3".
+# And one processor: two would take turns on that thread, and wait for each other.
 # The guest's clock counts instructions, a nanosecond each, and the time it idles. It is then as quick as a real machine by its own
 # clock, and no deadline inside passes because emulation is slow: the gateway gives a thread five seconds to start, and would give up.
-EMULATION = ["-accel", "tcg,thread=single,tb-size=1024", "-icount", "shift=0", "-cpu", "max"]
+EMULATION = ["-accel", "tcg,thread=single,tb-size=1024", "-icount", "shift=0", "-cpu", "max", "-smp", "1"]
 
 # What qemu itself may no longer do once it runs: qemu(1), -sandbox.
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
@@ -68,8 +69,8 @@ def qemu_command(arch: str, *, accelerator: str, cpus: int, memory: int, firmwar
     """
     machine = {"x64": "q35,usb=off,vmport=off,smbus=off", "arm64": "virt"}[arch]
     command = [EMULATORS[arch], "-nodefaults", "-no-user-config", "-display", "none"]
-    command += ["-machine", machine, *(EMULATION if accelerator == "tcg" else ["-accel", accelerator, "-cpu", "host"])]
-    command += ["-smp", str(cpus), "-m", str(memory // MIB), "-sandbox", SANDBOX]
+    command += ["-machine", machine, *(EMULATION if accelerator == "tcg" else ["-accel", accelerator, "-cpu", "host", "-smp", str(cpus)])]
+    command += ["-m", str(memory // MIB), "-sandbox", SANDBOX]
     if firmware:
         command += ["-bios", firmware]
     command += ["-drive", "file=disk.qcow2,if=none,id=disk,format=qcow2,discard=unmap", "-device", "virtio-blk-pci,drive=disk"]

@@ -27,6 +27,7 @@ def test_tells_of_a_machine(run_module: RunModule, snapshot: Snapshot, pot: Lab)
     assert result["vm"] == {
         "name": "pot",
         "provider": "qemu",
+        "accelerator": pot.record()["accelerator"],
         "cpus": 2,
         "memory": GIB,
         "disk": 20 * GIB,

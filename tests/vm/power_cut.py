@@ -20,8 +20,7 @@ STATE = ROOT / ".cache" / "lab"
 HOME = STATE / "vms" / "openclaw"
 
 # The sandbox's image is being loaded, since a while if that takes a while: half of it is on the disk.
-MOMENT = re.compile(r"0:15 Sandbox \| Load it|TASK \[gateway : ")
-
+MOMENT = re.compile(r"0:15 Sandbox \| Load it|TASK \[sandbox : Sandbox \| Load it")
 
 # What the hosts of the other scenarios are told, and the secrets planted for this one.
 PLANTED = STATE / "vm-planted.json"
