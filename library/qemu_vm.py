@@ -232,7 +232,8 @@ def start(params: dict[str, Any], machine: Machine, record: dict[str, Any], want
 
 
 def remove(machine: Machine, record: dict[str, Any], kept: Collection[str]) -> None:
-    machine.stop(0 if kept else SHUTDOWN)
+    if machine.running():
+        machine.pull_the_plug()  # an orderly shutdown would save a disk that goes
     machine.remove(kept)
     if kept:
         machine.write({key: record[key] for key in ("format", "provider", "name", "owner")} | {"made": False})

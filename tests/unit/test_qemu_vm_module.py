@@ -442,6 +442,7 @@ def test_removes_everything(run_module: RunModule, pot: Lab) -> None:
         (pot.directory / name).write_text("")
     result = run_module("qemu_vm", pot.arguments(state="absent"), diff=True)
     assert (result["changed"], result["diff"]["after"], result["vm"]) == (True, "", {})
+    assert pot.calls("qmp") == ["quit"]
     assert list(pot.vms.iterdir()) == []
     assert pot.image.read_text() == "base image\n"
     assert run_module("qemu_vm", pot.arguments(state="absent"))["changed"] is False
