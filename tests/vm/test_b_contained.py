@@ -146,11 +146,11 @@ def second() -> Iterator[int]:
         made = laptop.playbook("site.yml", "--limit", "second", "--tags", "none")
         assert made.returncode == 0, made.stdout[-3000:]
         yield json.loads((lab.VMS / "second" / "machine.json").read_text())["port"]
-        removed = laptop.playbook("playbooks/destroy.yml", "--limit", "second", "-e", "confirm=second")
-        assert removed.returncode == 0, removed.stdout[-3000:]
-        assert not (lab.VMS / "second").exists()
     finally:
+        removed = laptop.playbook("playbooks/destroy.yml", "--limit", "second", "-e", "confirm=second")
         entry.unlink()
+    assert removed.returncode == 0, removed.stdout[-3000:]
+    assert not (lab.VMS / "second").exists()
 
 
 SECOND = "gateways: {hosts: {second: {vm_provider: qemu, vm_cpus: 1, vm_memory: 2G}}}\n"
