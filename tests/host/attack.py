@@ -20,6 +20,13 @@ UNIT = "openclaw-gateway.service"
 CONFIG = "/etc/openclaw/openclaw.json"
 DATABASE = f"/home/{USER}/.openclaw/state/openclaw.sqlite"
 READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout=2)"
+# Asked by one process in the host: on an emulated one, a login and a Python for each question would slow down the start.
+UNTIL_READY = r"""
+until exec 3<>/dev/tcp/127.0.0.1/18789 && printf 'GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 &&
+  head -n 1 <&3 | grep -q ' 200 '; do
+  sleep 1
+done 2>/dev/null
+"""
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
@@ -77,8 +84,9 @@ for statement in {list(statements)!r}:
     def ready(self) -> bool:
         return self.code(f'python3 -c "{READY}"') == 0
 
-    def wait_until_ready(self) -> None:
-        wait_for(self.ready, "the gateway answers /readyz", 120)
+    def wait_until_ready(self, seconds: int = 120) -> None:
+        if self.code(f"timeout {seconds} bash -c {shlex.quote(UNTIL_READY)}"):
+            pytest.fail(f"waited {seconds} s in vain: the gateway answers /readyz")
 
     def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
         """Have the scripted model call a tool through the real gateway; return the tool's result."""

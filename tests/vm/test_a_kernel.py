@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from tests.host.attack import UNIT, Host, wait_for
+from tests.host.attack import UNIT, Host
 
 # What the kernel allows each sandbox: processes, memory, swap, processors. crun puts the container into a group of its own in the scope,
 # and writes the swap that is left beside memory there: none. The scope itself is given the sum of both.
@@ -67,7 +67,7 @@ def test_a_fork_bomb_stays_in_the_sandbox(sandbox: Host) -> None:
     refused = int(sandbox.agent("exec", {"command": f"python3 -c {shlex.quote(BOMB)}"}, "limits"))
     assert 1000 - 256 < refused < 1000
     assert int(sandbox.run("ps -e --no-headers | wc -l")) < 700
-    wait_for(sandbox.ready, "the gateway is ready", 120)
+    sandbox.wait_until_ready()
     assert sandbox.run(f"systemctl show -p MainPID --value {UNIT}") == before
 
 
@@ -77,5 +77,5 @@ def test_a_memory_hog_is_killed_in_the_sandbox(sandbox: Host) -> None:
     hog = "python3 -c 'x = bytearray(3 << 30); print(len(x))' && echo taken || echo refused"
     assert "refused" in sandbox.agent("exec", {"command": hog}, "limits")
     assert "taken" not in sandbox.agent("exec", {"command": "echo alive"}, "limits")
-    wait_for(sandbox.ready, "the gateway is ready", 120)
+    sandbox.wait_until_ready()
     assert sandbox.run(f"systemctl show -p MainPID --value {UNIT}") == before

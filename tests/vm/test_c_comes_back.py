@@ -28,15 +28,15 @@ def restart_network() -> None:
 
 @pytest.fixture
 def cable() -> Iterator[None]:
-    """The machine on a cable in the laptop's namespace. From there a stranger asks from an address of the public internet that is nobody's:
-    the gate would keep the answers from an address of the laptop."""
+    """The machine on a cable to the neighbour, who has an address of the public internet: to one of the laptop's, the gate lets no answer
+    through."""
     original = RECORD.read_text()
     record = json.loads(original)
-    record["run"]["passt"] = [sys.executable, str(lab.ROOT / "tests/doubles/tap.py"), "{net}"]
+    record["run"]["passt"] = [sys.executable, str(lab.ROOT / "tests/doubles/tap.py"), "{net}", lab.NEIGHBOUR]
     RECORD.write_text(json.dumps(record))
     try:
         restart_network()
-        wait_for(lambda: lab.quiet("ip", "-n", lab.LAPTOP, "link", "show", "lp-cable", "up"), "the cable is plugged in", 30)
+        wait_for(lambda: lab.quiet("ip", "-n", lab.NEIGHBOUR, "link", "show", "lp-cable", "up"), "the cable is plugged in", 30)
         yield
     finally:
         RECORD.write_text(original)
@@ -49,7 +49,7 @@ def test_it_restarts(gateway: Host) -> None:
     gateway.run("systemctl reboot", check=False)
     lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
     wait_for(lambda: gateway.code(f"test $(cat /proc/sys/kernel/random/boot_id) != {boot.strip()}") == 0, "another boot", 300)
-    wait_for(gateway.ready, "the gateway is ready", 420)
+    gateway.wait_until_ready(420)
     assert gateway.run("systemctl --failed --no-legend --plain") == ""
     assert "Status: active" in gateway.run("ufw status")
     assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
@@ -60,7 +60,7 @@ def test_it_restarts(gateway: Host) -> None:
 @pytest.mark.usefixtures("cable")
 def test_only_ssh_answers() -> None:
     """S1, after the reboot: a stranger outside tries all 65535 ports of the machine itself and finds SSH."""
-    out = subprocess.run(lab.netns(lab.LAPTOP, *SCAN), check=True, capture_output=True, text=True, timeout=240).stdout
+    out = subprocess.run(lab.netns(lab.NEIGHBOUR, *SCAN), check=True, capture_output=True, text=True, timeout=240).stdout
     ports = next(line for line in out.splitlines() if line.startswith("Host:") and "Ports:" in line)
     assert [word.strip() for word in ports.split("Ports:")[1].split("\t")[0].split(",")] == ["22/open/tcp//ssh///"]
 
