@@ -31,8 +31,9 @@ def test_the_golden_image_has_no_secret(gateway: Host) -> None:
     raw = lab.STATE / "golden.raw"
     try:
         lab.run("qemu-img", "convert", "-O", "raw", str(HOME / "golden.qcow2"), str(raw))
-        for secret in planted.values():
-            assert subprocess.run(["grep", "-qaF", "-f", "-", str(raw)], check=False, input=secret, text=True).returncode == 1
+        # A line ends at a zero: the empty parts of the disk are no line without an end.
+        found = subprocess.run(["grep", "-qazF", "-f", "-", str(raw)], check=False, input="\n".join(planted.values()), text=True)
+        assert found.returncode == 1
     finally:
         raw.unlink(missing_ok=True)
 
