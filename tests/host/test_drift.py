@@ -35,7 +35,7 @@ run-as image ls --filter reference=localhost/openclaw-sandbox --format '{{{{.Tag
 systemctl stop fail2ban
 python3 - <<'PYTHON'
 import json
-for file, *names in (("{CONFIG}", "tools", "elevated", "enabled", True), ("/etc/openclaw/secrets.json", "extra", "value", "x" * 30)):
+for file, *names in (("{CONFIG}", "tools", "elevated", "enabled", True), ("/etc/openclaw/secrets.json", "models", "scripted", "x" * 30)):
     text = json.load(open(file))
     part = text
     for name in names[:-2]:

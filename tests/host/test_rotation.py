@@ -112,5 +112,5 @@ def test_a_name_that_is_not_known(gateway: Host, tmp_path: Path, name: str) -> N
     before = gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}")
     done = rotate(tmp_path, name)
     assert done.returncode != 0
-    assert "There are: extra/value, gateway/token, models/anthropic." in " ".join(done.stdout.split())
+    assert "There are: gateway/token, models/anthropic, models/scripted." in " ".join(done.stdout.split())
     assert gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}") == before
