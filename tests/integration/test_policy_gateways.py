@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ OPENCLAW = [{**DEFAULT, **differs} for _, differs in (CASES | POLICIES).values()
 KINDS = {"sqlite": OPENCLAW, "previous": OPENCLAW, "unscoped": [{**CLAWDBOT_DEFAULT, **differs} for _, differs in CLAWDBOT.values()]}
 
 
+# What it says of the plugins of channels, which lie in a host's release and not here. It knows what may stand in a channel without them.
+ELSEWHERE = re.compile(r"plugin not installed: (whatsapp|signal|imessage|discord|slack)\b")
+
+
 def judged(gateway: RealGateway, configs: list[dict[str, Any]]) -> list[list[str]]:
     """What the gateway says of each, errors and warnings."""
     command = [*gateway.node, str(ROOT / "tests" / "integration" / "real_validation.mjs"), str(gateway.package)]
@@ -25,7 +30,7 @@ def judged(gateway: RealGateway, configs: list[dict[str, Any]]) -> list[list[str
         command, check=False, capture_output=True, text=True, env=gateway.environment, input=json.dumps(configs), timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return list(json.loads(done.stdout))
+    return [[word for word in words if not ELSEWHERE.search(word)] for words in json.loads(done.stdout)]
 
 
 @pytest.fixture(params=KINDS)
