@@ -95,7 +95,7 @@ def test_the_key_of_a_provider(gateway: Host, tmp_path: Path) -> None:
     try:
         done = rotate(tmp_path, "models/anthropic", lab_planted=planted)
         assert done.returncode == 0, done.stdout[-2000:]
-        assert json.loads(gateway.run(f"cat {SECRETS}")) == {**before, "models": {"anthropic": new}}
+        assert json.loads(gateway.run(f"cat {SECRETS}")) == {**before, "models": {**before["models"], "anthropic": new}}
         assert with_needle(gateway, before["models"]["anthropic"], SEARCH) == ["0", "0"]
         assert [value for value in (new, before["models"]["anthropic"]) if value in done.stdout + done.stderr] == []
         again = rotate(tmp_path, "models/anthropic", lab_planted=planted)
