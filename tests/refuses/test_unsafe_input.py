@@ -92,7 +92,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
         ["gateway_channels.telegram.group_senders: '*' lets everybody in", "Nothing was changed"],
     ),
     "an allowlist with nobody on it": (
-        {"gateway_channels": {"telegram": {"dm_policy": "allowlist"}}},
+        {"gateway_channels": {"telegram": {"dm_policy": "allowlist"}}, "access_channels": {}},
         ["gateway_channels.telegram.dm_policy: allowlist with nobody on it", "Nothing was changed"],
     ),
     "tools without a sandbox": ({"sandbox_mode": "off"}, ["sandbox_mode", "all, non-main"]),
