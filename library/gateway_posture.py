@@ -121,6 +121,7 @@ warnings_of_audit:
   elements: str
 """
 
+import functools
 import grp
 import json
 import os
@@ -246,17 +247,21 @@ class Reader:
             problems += [] if ready else ["the gateway is not ready"]
         return problems
 
+    @functools.cached_property
+    def sockets(self) -> list[host.Listener]:
+        """What listens on the host."""
+        return host.parse_listeners(output("ss", "-HltunpO"))
+
     def listeners(self) -> list[str]:
-        found = host.parse_listeners(output("ss", "-HltunpO"))
-        if not found:
+        if not self.sockets:
             return ["ss shows no socket at all, not even SSH's"]
         # The proxy asks resolvers from sockets that look like listening ones. UFW lets nothing in there but answers.
-        asking = [item for item in found if item.protocol == "udp" and self.egress_mode == "allowlist" and owner(item.pid) == PROXY_USER]
-        return posture.listener_problems([item for item in found if item not in asking], self.ssh_ports, self.allowed)
+        proxied = self.egress_mode == "allowlist"
+        asking = [item for item in self.sockets if item.protocol == "udp" and proxied and owner(item.pid) == PROXY_USER]
+        return posture.listener_problems([item for item in self.sockets if item not in asking], self.ssh_ports, self.allowed)
 
     def runtime(self) -> list[str]:
-        listening = host.parse_listeners(output("ss", "-HltunpO"))
-        pid = next((item.pid for item in listening if (item.protocol, item.port) == ("tcp", self.port)), 0)
+        pid = next((item.pid for item in self.sockets if (item.protocol, item.port) == ("tcp", self.port)), 0)
         if not pid:
             return []  # `service` says so
         process = Path(f"/proc/{pid}")
@@ -271,8 +276,9 @@ class Reader:
         return []
 
     def firewall(self) -> list[str]:
-        problems = [] if "Status: active" in output("ufw", "status") else ["UFW is not active"]
-        if "deny (incoming)" not in output("ufw", "status", "verbose"):
+        status = output("ufw", "status", "verbose")
+        problems = [] if "Status: active" in status else ["UFW is not active"]
+        if "deny (incoming)" not in status:
             problems.append("UFW does not deny incoming traffic by default")
         problems += posture.rule_problems(output("ufw", "show", "added"), self.ssh_ports, self.opened)
         if not self.forwarding and "drop" not in output("nft", "list", "table", "inet", "lobsterpot_forward"):
