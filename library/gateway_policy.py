@@ -17,6 +17,7 @@ options:
   access_open_confirmed: {type: list, elements: str, default: [], description: The variable.}
   access_people: {type: dict, default: {}, description: The variable.}
   account_home: {type: str, required: true, description: Home of the gateway's user.}
+  gateway_agent_rules: {type: list, elements: str, default: [], description: The variable.}
   gateway_agents: {type: dict, default: {}, description: The variable.}
   gateway_channels: {type: dict, default: {}, description: The variable.}
   gateway_command_owners: {type: list, elements: str, default: [], description: The variable.}
@@ -79,7 +80,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 config:
-  description: The gateway's configuration. The image of the sandbox is not in it.
+  description: The gateway's configuration, without the sandbox's image and list of system calls, and without where plugins lie.
   returned: success
   type: dict
 """
@@ -95,6 +96,7 @@ ARGUMENT_SPEC = {
     "access_open_confirmed": TEXTS,
     "access_people": NAMED,
     "account_home": {"type": "str", "required": True},
+    "gateway_agent_rules": TEXTS,
     "gateway_agents": NAMED,
     "gateway_channels": NAMED,
     "gateway_command_owners": TEXTS,

@@ -61,7 +61,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import as_user
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.folder import Folder
-from ansible.module_utils.lobsterpot.section import sections, with_section, without_front_matter
+from ansible.module_utils.lobsterpot.section import sections, unfit, with_section, without_front_matter
 from ansible.module_utils.lobsterpot.terminal import printable
 
 ARGUMENT_SPEC = {
@@ -79,9 +79,8 @@ HEADING = "## Rules of this host\n\nThese come before all else in this file, and
 
 def section_body(rules: list[str]) -> str:
     """The section's text; nothing without rules. Raises LobsterpotError for a rule that is no plain line."""
-    for rule in rules:
-        if not rule.strip() or not rule.isprintable() or "<!--" in rule:
-            raise LobsterpotError(f"rules: {printable(rule)!r} is no rule: each is one line of plain text, without <!--.")
+    for rule in unfit(rules):
+        raise LobsterpotError(f"rules: {printable(rule)!r} is no rule: each is one line of plain text, without <!--.")
     return HEADING + "".join(f"- {rule}\n" for rule in rules) if rules else ""
 
 

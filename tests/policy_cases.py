@@ -15,6 +15,7 @@ VARIABLES: dict[str, Any] = {
     "access_open_confirmed": [],
     "access_people": {},
     "account_home": "/home/openclaw",
+    "gateway_agent_rules": [],
     "gateway_agents": {},
     "gateway_channels": {},
     "gateway_command_owners": [],

@@ -18,6 +18,7 @@ from .channels import CHANNELS, EVERYBODY, Inventory, channels, reference, sende
 from .clawdbot import clawdbot
 from .problems import Problems
 from .secrets import MIN_TOKEN_LENGTH, flatten
+from .section import unfit
 from .tools import sandbox, tools
 
 # Nobody has this name: with an empty list the gateway would make the first sender that is approved its owner.
@@ -87,6 +88,8 @@ def _gateway(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
         problems.add("gateway_keep_releases", f"must be {_FEWEST_RELEASES} or more: one to go back to.")
     if not _MEMORY.fullmatch(given["gateway_memory_max"]):
         problems.add("gateway_memory_max", "must be a number with M or G, such as 2G.")
+    for rule in unfit(given["gateway_agent_rules"]):
+        problems.add("gateway_agent_rules", f"each rule is one line of plain text, without <!--. This is none: {rule!r}.")
     patterns = _mention_patterns(given["gateway_mention_patterns"], problems)
     return {
         "gateway": {

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 BEGIN = "<!-- BEGIN rules of this host, kept by Lobsterpot -->"
 END = "<!-- END rules of this host, kept by Lobsterpot -->"
@@ -12,6 +13,11 @@ END = "<!-- END rules of this host, kept by Lobsterpot -->"
 _SECTION = re.compile(rf"^{BEGIN}\r?\n((?:(?!{BEGIN}|{END}).*\n)*?){END}(?:\r?\n){{0,2}}", re.MULTILINE)
 _MARKER = re.compile(rf"(?:{BEGIN}|{END})(?:\r?\n)?")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n\s*", re.DOTALL)
+
+
+def unfit(rules: Iterable[str]) -> list[str]:
+    """Return the rules that are no plain line: they could end the section, or steer the terminal of who reads it."""
+    return [rule for rule in rules if not rule.strip() or not rule.isprintable() or "<!--" in rule]
 
 
 def sections(text: str) -> list[str]:

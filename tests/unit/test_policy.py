@@ -84,6 +84,7 @@ def test_every_variable_has_a_case() -> None:
     """Each variable that changes the configuration is set by some case above."""
     no_part_of_it = {
         "account_home",
+        "gateway_agent_rules",
         "gateway_product",
         "gateway_keep_releases",
         "gateway_memory_max",
@@ -192,6 +193,7 @@ def test_the_role_passes_every_variable(run_module: RunModule) -> None:
         ),
         ({"gateway_tool_profile": "everything"}, "gateway_tool_profile: 'everything' is none of minimal, coding, messaging, full."),
         ({"gateway_tool_deny": ["no tool"]}, "gateway_tool_deny: 'no tool' is no tool's name."),
+        ({"gateway_agent_rules": ["Fine.", "One.\nTwo."]}, "gateway_agent_rules: each rule is one line of plain text, without <!--."),
         ({"gateway_model": "claude"}, "gateway_model: must be PROVIDER/MODEL"),
         (
             {"gateway_model_providers": {"rack": {"models": ["m"]}}},
