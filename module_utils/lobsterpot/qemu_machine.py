@@ -196,7 +196,7 @@ class Machine(VmFolder):
                     f"The virtual machine ended while it started.\n{self.last_lines('run.log')}\n{self.last_lines('console.log')}"
                 )
             progress(self.last_lines("console.log").rpartition("\n")[2])
-            return self.ssh(user, name, port, "true", 10) == 0
+            return self.ssh(user, name, port, "true", 30) == 0
 
         if not wait_for(answers, seconds, 1):
             raise LobsterpotError(
