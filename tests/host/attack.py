@@ -15,6 +15,7 @@ import pytest
 from tests import lab
 
 NAME = os.environ.get("LAB_HOST", "gw1")
+PATIENCE = 5 if lab.is_machine(NAME) else 1  # under emulation everything takes longer
 USER = "openclaw"
 UNIT = "openclaw-gateway.service"
 CONFIG = "/etc/openclaw/openclaw.json"
@@ -30,10 +31,10 @@ done 2>/dev/null
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
+            pytest.fail(f"waited {seconds * PATIENCE:.0f} s in vain: {what}")
         time.sleep(0.3)
 
 

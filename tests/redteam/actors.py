@@ -10,14 +10,14 @@ import subprocess
 
 from tests import lab
 from tests.arena import Arena
-from tests.host.attack import NAME, UNIT, USER, Host, wait_for
+from tests.host.attack import NAME, PATIENCE, UNIT, USER, Host, wait_for
 from tests.redteam.book import Attack
 from tests.redteam.chats import Chats, text_of
 from tests.redteam.judge import Outcome
 
 GROUPS = {"friend": -100777, "stranger": -100778}
 STRANGERS = range(700, 800)
-SECONDS = 90  # an attack in a shell ends by itself, or is ended
+SECONDS = 90 * PATIENCE  # an attack in a shell ends by itself, or is ended
 # Attacks at once. The gateway keeps three requests of strangers; and one that breaks the model's conversation takes few others with it.
 AT_ONCE = {"stranger": 3, "model": 8}
 # The unit's own confinement around a shell, made from the unit as it lies there.
@@ -27,7 +27,7 @@ install -m 0640 -g {USER} /dev/stdin /run/redteam/script
 {{
   printf '[Service]\\n'
   sed -n '/^\\[Service\\]/,/^\\[Install\\]/p' /etc/systemd/system/{UNIT} | grep -Ev '^(\\[|Exec|Restart|Memory|#|$)'
-  printf 'Type=oneshot\\nExecStart=/bin/bash /run/redteam/script\\nTimeoutStartSec=300\\n'
+  printf 'Type=oneshot\\nExecStart=/bin/bash /run/redteam/script\\nTimeoutStartSec={300 * PATIENCE}\\n'
   printf 'StandardOutput=truncate:/run/redteam/out\\nStandardError=append:/run/redteam/out\\n'
 }} >/run/systemd/system/redteam-inside.service
 systemctl daemon-reload

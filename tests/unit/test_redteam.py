@@ -46,6 +46,13 @@ def test_verdicts(outcome: Outcome, state: str) -> None:
     assert judge(attack(won_at=["lan"]), outcome, CANARIES).state == state
 
 
+def test_each_step_needs_its_sign() -> None:
+    """Of several signs all are needed: an attack in steps could stop before the one that counts."""
+    steps = attack(refused=["planted", "Permission denied"])
+    assert judge(steps, Outcome(ran=True, came_back="planted\ncat: Permission denied"), CANARIES).state == CONTAINED
+    assert judge(steps, Outcome(ran=True, came_back="planted"), CANARIES).state == NOT_SHOWN
+
+
 def test_what_is_accepted() -> None:
     """A known residue must succeed, and may take what the gateway holds, but no other canary."""
     known = attack(residual="because")
@@ -57,7 +64,14 @@ def test_what_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["threat: S7\ntitle: x\ndo: x\nrefused: '.*'", "threat: S7\ntitle: x\ndo: x", "threat: S7\ntitle: x\ndo: x\nrefused: '(' ", "a: b"],
+    [
+        "threat: S7\ntitle: x\ndo: x\nrefused: '.*'",
+        "threat: S7\ntitle: x\ndo: x\nrefused: []",
+        "threat: S7\ntitle: x\ndo: x\nrefused: [denied, '.*']",
+        "threat: S7\ntitle: x\ndo: x",
+        "threat: S7\ntitle: x\ndo: x\nrefused: '(' ",
+        "a: b",
+    ],
 )
 def test_a_file_that_proves_nothing_is_refused(tmp_path: Path, text: str) -> None:
     """Without a sign of refusal an attack could pass by not running."""
