@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import subprocess
+from collections.abc import Callable
 
 from tests import lab
 from tests.arena import Arena
@@ -153,7 +154,9 @@ class Actors:
         sent, outcome = len(self.chats.sent()), Outcome(ran=True)
         for step in attack.steps:
             if "say" in step:
-                learned, replies = self.chats.ask(self.victim, f"SAY {json.dumps(step['say'])}", answered=False)
+                learned, replies = self.chats.ask(
+                    self.victim, f"SAY {json.dumps(step['say'])}", answered=False, given_up=self.failure_to_come()
+                )
             else:
                 learned, replies = self.chats.ask(self.victim, f"TRY {json.dumps([step])}")
                 replies += [text_of(m) for m in learned[-1]["messages"] if m.get("role") == "tool"][-1:]
@@ -161,6 +164,11 @@ class Actors:
             outcome.told += json.dumps(learned)
         outcome.came_back += "\n".join(self.strays(sent))
         return {attack.id: outcome}
+
+    def failure_to_come(self) -> Callable[[], bool]:
+        """Whether the gateway, from now on, has failed to send what it wanted to say: then nothing comes."""
+        log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{self.host.run('date +%s.%N').strip()}"
+        return lambda: self.host.code(f"{log} | grep -q 'reply failed'") == 0
 
     def friend(self, batch: list[Attack]) -> dict[str, Outcome]:
         """Somebody for each attack. Commands without the right to them are often met with silence: the bot answers what comes later."""

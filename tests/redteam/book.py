@@ -12,6 +12,7 @@
     won: ...                   regular expression on what came back; the default is a line that begins with WON
     won_on_host: ...           a shell script of root's afterwards; it succeeds when the attack did
     won_at: [lan]              roles of the arena that must get nothing
+    look: ...                  a shell script of root's afterwards: its output is part of what came back
     operator: ...              a playbook that the operator then runs: its output is part of what came back
     before, after: ...         shell scripts of root's, around it
     inside: true               gateway-user: under the confinement of the gateway's unit, not in a plain shell
@@ -20,8 +21,8 @@
     residual: ...              it succeeds, and why that is accepted
 
 In all of them `@loot@` is a canary that the attacker holds, `@user@` the gateway's user, `@host4@` and `@host6@` the host's addresses,
-`@neighbour@` the neighbour's, `@lan@` and the like the addresses of the arena. A planted canary in what came
-back, or the loot outside, is a success of the attack, whatever else is said.
+`@neighbour@` the neighbour's, `@friend@` the number of who is approved next, `@lan@` and the like the addresses of the arena. A planted
+canary in what came back, or the loot outside, is a success of the attack, whatever else is said.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Attack:
     won: str = r"^WON\b"
     won_on_host: str = ""
     won_at: list[str] = field(default_factory=list)
+    look: str = ""
     operator: str = ""
     before: str = ""
     after: str = ""

@@ -161,6 +161,7 @@ class Scene:
             outcomes = self.actors.do(batch)
             seen = {playbook: self.operator(playbook) for playbook in {attack.operator for attack in batch} if playbook}
             won = self.won_on_host(batch)
+            looks = {attack.id: self.host.run(attack.look, check=False) for attack in batch if attack.look}
         except (OSError, SystemExit, subprocess.SubprocessError, pytest.fail.Exception) as error:
             return {attack.id: Verdict(NOT_SHOWN, f"{type(error).__name__}: {error}") for attack in batch}
         finally:
@@ -171,7 +172,7 @@ class Scene:
         verdicts = {}
         for attack in batch:
             outcome = outcomes[attack.id]
-            outcome.came_back += seen.get(attack.operator, "")
+            outcome.came_back += "\n".join(["", seen.get(attack.operator, ""), looks.get(attack.id, "")])
             outcome.host_won, outcome.reached = attack.id in won, reached
             outcome.loot_left = bool(self.arena.leaked(loot[attack.id], since=since))
             verdicts[attack.id] = judge(attack, outcome, self.canaries)
@@ -193,6 +194,7 @@ class Scene:
 
     def fill(self, text: str, loot: str = "") -> str:
         here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "loot": loot}
+        here["friend"] = str(self.actors.next_friend)
         known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 
