@@ -194,7 +194,7 @@ class Scene:
 
     def fill(self, text: str, loot: str = "") -> str:
         here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "loot": loot}
-        here["friend"] = str(self.actors.next_friend)
+        here |= {"friend": str(self.actors.next_friend), "victim": str(self.actors.victim)}
         known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 

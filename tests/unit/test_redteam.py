@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.redteam import book, report
+from tests import lab
+from tests.arena import Arena
+from tests.host.attack import NAME
+from tests.redteam import book, report, run
 from tests.redteam.book import Attack
 from tests.redteam.judge import CONTAINED, NOT_SHOWN, WON, Outcome, judge
 
@@ -60,6 +63,17 @@ def test_what_is_accepted() -> None:
     assert not judge(known, Outcome(ran=True, came_back="canary1"), CANARIES).as_expected(known)
     assert not judge(known, Outcome(ran=True, came_back="Permission denied"), CANARIES).as_expected(known)
     assert not judge(attack(), Outcome(ran=True, came_back="canary2"), CANARIES).as_expected(attack())
+
+
+def test_what_a_host_cannot_show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container has no kernel of its own, a machine no neighbour; all else is tried on both. A machine's packets are the laptop's."""
+    monkeypatch.setattr(lab, "VMS", tmp_path)
+    tries = [attack(where="vm"), attack(actor="neighbour"), attack()]
+    assert [bool(run.impossible(each)) for each in tries] == [True, False, False]
+    assert Arena(NAME).host == f"lp-{NAME}"
+    (tmp_path / NAME).mkdir()
+    assert [bool(run.impossible(each)) for each in tries] == [False, True, False]
+    assert Arena(NAME).host == "lp-laptop"
 
 
 @pytest.mark.parametrize(
