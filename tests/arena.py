@@ -134,13 +134,22 @@ class Arena:
             lab.run(*ip, family, "route", "add", "local", "default", "dev", "lo", "table", "main")
         lab.run(*self.exec("nft", "-f", "-"), text_in=self.rules(cable))
         lab.run("ip", "-n", self.host, "-6", "route", "replace", "default", "via", six)
-        if lab.is_machine(self.name):  # its network has no IPv6: with a way out, it is the host's own rules that must say no
-            lab.inside(self.name, f"ip -6 route replace default dev {MACHINES_CARD}")
+        self.give_ipv6()
         self.log.write_text("")
         command = [sys.executable, str(INTERNET), str(self.log), cable, json.dumps(self.addresses)]
         subprocess.Popen(self.exec(*command), stdin=subprocess.DEVNULL, start_new_session=True)
         lab.run("ip", "-n", self.host, "neigh", "flush", "dev", "eth0")
         self.wait(lambda: bool(self.events(kinds=("ready",))), "the arena answers")
+
+    def give_ipv6(self) -> None:
+        """A machine's network has no IPv6: with a way out, it is the machine's own rules that must say no."""
+        if lab.is_machine(self.name):
+            lab.inside(self.name, f"ip -6 route replace default dev {MACHINES_CARD}")
+
+    def restart(self) -> None:
+        """Restart the host, which stays in the arena."""
+        lab.restart(self.name)
+        self.give_ipv6()
 
     def down(self) -> None:
         """Plug the host back into the lab's bridge and remove the arena, as far as there is one."""

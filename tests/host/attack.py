@@ -61,7 +61,9 @@ class Host:
 
     def feed(self, script: str, text: str) -> str:
         """Run a shell script as root with a text as its standard input; return its output."""
-        return lab.run(*lab.door(NAME), "bash", "-euo", "pipefail", "-c", script, text_in=text)
+        # A shell on the other end of an SSH connection takes the words apart once more.
+        one_word = shlex.quote(script) if lab.is_machine(NAME) else script
+        return lab.run(*lab.door(NAME), "bash", "-euo", "pipefail", "-c", one_word, text_in=text)
 
     def code(self, script: str) -> int:
         return subprocess.run([*lab.door(NAME), "bash", "-s"], check=False, capture_output=True, text=True, input=script).returncode

@@ -86,7 +86,7 @@ class Scene:
 
     def restart(self) -> None:
         """Restart the host on the stage."""
-        lab.restart(NAME)
+        self.arena.restart()
         self.canaries |= canaries.secretive(self.host)
         self.host.wait_until_ready()
         self.meet()
