@@ -69,6 +69,7 @@ ADDRESSES = {
 }
 # Ports on which a test may put a service of its own, see `Arena.serve`: those of the scripted model and of the fake Telegram.
 SERVICES = (9911, 9912)
+MACHINES_CARD = "$(ip -4 route show default | sed 's/.* dev //; s/ .*//')"
 MULTICAST = ("224.0.0.251", "239.1.2.3", "ff02::fb", "ff05::1:3")
 
 
@@ -94,14 +95,14 @@ class Arena:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.host = f"lp-{name}"
+        self.host = lab.LAPTOP if lab.is_machine(name) else f"lp-{name}"  # where its packets come from
         self.space = f"lp-arena-{name}"
         self.log = lab.STATE / f"arena-{name}.jsonl"
         self.addresses = {**ADDRESSES, "resolver": lab.nameservers()[0]}
 
     @property
-    def number(self) -> int:
-        return int(lab.hosts()[self.name]["number"])
+    def cable(self) -> str:
+        return f"lpv{lab.hosts()[self.name]['number']}"
 
     # --------------------------------------------------------------------------------------------- set up, take down
     def __enter__(self) -> Arena:
@@ -117,11 +118,12 @@ class Arena:
         self.down()
 
     def up(self) -> None:
-        cable = f"lpv{self.number}"
+        cable = self.cable
         ip = ("ip", "-n", self.space)
         lab.run("ip", "netns", "add", self.space)
         lab.run(*ip, "link", "set", "lo", "up")
         lab.run("ip", "link", "set", cable, "nomaster", "netns", self.space)
+        lab.run("ip", "link", "add", cable, "type", "bridge")  # or another host of the lab would get the number
         four, six = lab.address(1)
         lab.run(*ip, "address", "add", f"{four}/24", "dev", cable)
         lab.run(*ip, "address", "add", f"{six}/64", "dev", cable, "nodad")
@@ -132,11 +134,22 @@ class Arena:
             lab.run(*ip, family, "route", "add", "local", "default", "dev", "lo", "table", "main")
         lab.run(*self.exec("nft", "-f", "-"), text_in=self.rules(cable))
         lab.run("ip", "-n", self.host, "-6", "route", "replace", "default", "via", six)
+        self.give_ipv6()
         self.log.write_text("")
         command = [sys.executable, str(INTERNET), str(self.log), cable, json.dumps(self.addresses)]
         subprocess.Popen(self.exec(*command), stdin=subprocess.DEVNULL, start_new_session=True)
         lab.run("ip", "-n", self.host, "neigh", "flush", "dev", "eth0")
         self.wait(lambda: bool(self.events(kinds=("ready",))), "the arena answers")
+
+    def give_ipv6(self) -> None:
+        """A machine's network has no IPv6: with a way out, it is the machine's own rules that must say no."""
+        if lab.is_machine(self.name):
+            lab.inside(self.name, f"ip -6 route replace default dev {MACHINES_CARD}")
+
+    def restart(self) -> None:
+        """Restart the host, which stays in the arena."""
+        lab.restart(self.name)
+        self.give_ipv6()
 
     def down(self) -> None:
         """Plug the host back into the lab's bridge and remove the arena, as far as there is one."""
@@ -146,8 +159,11 @@ class Arena:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
         lab.quiet("ip", "-n", self.host, "-6", "route", "del", "default")
-        if self.name in lab.hosts():
-            cable = f"lpv{self.number}"
+        if lab.is_machine(self.name):
+            lab.inside(self.name, f"ip -6 route delete default dev {MACHINES_CARD}", check=False)
+        cable = self.cable if self.name in lab.hosts() else ""
+        if cable and lab.quiet("ip", "-n", self.space, "link", "show", cable):
+            lab.quiet("ip", "link", "delete", cable)
             lab.quiet("ip", "-n", self.space, "link", "set", cable, "netns", str(os.getpid()))
             lab.quiet("ip", "link", "set", cable, "master", lab.BRIDGE, "up")
             lab.quiet("ip", "-n", self.host, "neigh", "flush", "dev", "eth0")
@@ -193,8 +209,10 @@ class Arena:
         return [event for event in self.events(since=since) if wanted in (text := event.data.lower()) or wanted in text.replace(".", "")]
 
     def site(self, *arguments: str, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
-        """Run a playbook on the host as an operator next to it does. Archives must be cached and packages installed."""
-        return lab.site(self.name, *arguments, playbook=playbook, through=tuple(self.exec()))
+        """Run a playbook on the host as an operator next to it does, on a machine from its laptop. Archives must be cached and packages
+        installed."""
+        place = lab.netns(lab.LAPTOP) if lab.is_machine(self.name) else self.exec()
+        return lab.site(self.name, *arguments, playbook=playbook, through=tuple(place))
 
     @staticmethod
     def wait(condition: Any, what: str, seconds: float = 15) -> None:
@@ -209,7 +227,7 @@ class Arena:
         """Raise unless the host's only cable ends in the arena."""
         links = json.loads(lab.run("ip", "-n", self.host, "-json", "link", "show"))
         away = [link["ifname"] for link in links if link["ifname"] != "lo" and "master" not in link and "link_index" in link]
-        here = lab.quiet("ip", "-n", self.space, "link", "show", f"lpv{self.number}")
+        here = lab.quiet("ip", "-n", self.space, "link", "show", self.cable)
         if not here or away != ["eth0"]:
             raise RuntimeError(f"{self.name} is not in the arena: nothing is tried")
 

@@ -32,6 +32,7 @@ VMS = STATE / "vms"
 BRIDGE = "lp0"
 NEIGHBOUR = "lp-neighbour"
 LAPTOP = "lp-laptop"
+LAPTOP_NUMBER = 251
 SSH_PORT = 2022
 SSH_USER = "admin"
 IPV4 = "10.213.0."
@@ -117,7 +118,7 @@ def netns(space: str, *command: str) -> list[str]:
 def laptop(command: list[str]) -> int:
     """Run a command on the laptop, whose virtual machines lie in the lab's folder; return its exit code."""
     network()
-    namespace(LAPTOP, 251)
+    namespace(LAPTOP, LAPTOP_NUMBER)
     environment = {**os.environ, "LOBSTERPOT_VMS": str(VMS)}
     return subprocess.run(netns(LAPTOP, *command), check=False, env=environment).returncode
 
@@ -141,11 +142,16 @@ def operator_key() -> Path:
     return key
 
 
+def is_machine(name: str) -> bool:
+    """Whether a host is a virtual machine on the laptop, and no container."""
+    return (VMS / name).exists()
+
+
 def door(name: str) -> list[str]:
     """The beginning of a command line that runs a command in the host as root: a container's own door, a virtual machine's SSH."""
-    home = VMS / name
-    if not home.exists():
+    if not is_machine(name):
         return ["podman", "exec", "-i", f"lp-{name}"]
+    home = VMS / name
     port = json.loads((home / "machine.json").read_text())["port"]
     options = [
         f"UserKnownHostsFile={home}/known_hosts",
@@ -270,15 +276,31 @@ def down(names: list[str]) -> None:
 
 
 def restart(name: str) -> None:
-    """Stop the whole container and start it again: what a container can show of a reboot."""
+    """Reboot a machine; stop a whole container and start it again, which is what a container can show of a reboot."""
+    if is_machine(name):
+        return reboot(name)
     run("podman", "restart", "--time", "20", f"lp-{name}")
-    wait_until_up(name)
+    return wait_until_up(name)
+
+
+def reboot(name: str, seconds: float = 300) -> None:
+    """Reboot a virtual machine and wait until it can be logged in to again."""
+    boot_id = "cat /proc/sys/kernel/random/boot_id"
+    before = inside(name, boot_id)
+    inside(name, "systemctl reboot", check=False)
+    quiet("ssh", "-O", "exit", "-o", f"ControlPath={STATE}/ssh-{name}", "vm")
+    deadline = time.monotonic() + seconds
+    while inside(name, boot_id, check=False) in ("", before):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"lab: {name} did not come back in {seconds:.0f} s")
+        time.sleep(1)
 
 
 def site(name: str, *arguments: str, playbook: str = "site.yml", through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run site.yml, or another playbook, on one host as an operator does; the caller judges the result. `through`: a command in front."""
-    command = [*through, "ansible-playbook", "-i", "molecule/shared/inventory", "--limit", name, playbook, *arguments]
-    environment = {**os.environ, "NO_COLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    inventory = "inventories/local" if is_machine(name) else "molecule/shared/inventory"
+    command = [*through, "ansible-playbook", "-i", inventory, "--limit", name, playbook, *arguments]
+    environment = {**os.environ, "NO_COLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LOBSTERPOT_VMS": str(VMS)}
     if through:  # a connection that Ansible keeps open out here leads nowhere in there
         environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(STATE / "cp-through")
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=900)
@@ -292,7 +314,9 @@ def everything_down() -> None:
     shutil.rmtree(VMS, ignore_errors=True)
     for name in (NEIGHBOUR, LAPTOP):
         quiet("ip", "netns", "delete", name)
-    quiet("ip", "link", "delete", BRIDGE)
+    for link in json.loads(run("ip", "-json", "link", "show", "type", "bridge")):
+        if link["ifname"].startswith(("lpv", BRIDGE)):  # the lab's own, and those that held a number for an arena
+            quiet("ip", "link", "delete", link["ifname"])
     quiet("nft", "delete", "table", "ip", NAT_TABLE)
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests import lab
 
 NAME = os.environ.get("LAB_HOST", "gw1")
+PATIENCE = 5 if lab.is_machine(NAME) else 1  # under emulation everything takes longer
 USER = "openclaw"
 UNIT = "openclaw-gateway.service"
 CONFIG = "/etc/openclaw/openclaw.json"
@@ -30,10 +31,10 @@ done 2>/dev/null
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
+            pytest.fail(f"waited {seconds * PATIENCE:.0f} s in vain: {what}")
         time.sleep(0.3)
 
 
@@ -60,7 +61,9 @@ class Host:
 
     def feed(self, script: str, text: str) -> str:
         """Run a shell script as root with a text as its standard input; return its output."""
-        return lab.run(*lab.door(NAME), "bash", "-euo", "pipefail", "-c", script, text_in=text)
+        # A shell on the other end of an SSH connection takes the words apart once more.
+        one_word = shlex.quote(script) if lab.is_machine(NAME) else script
+        return lab.run(*lab.door(NAME), "bash", "-euo", "pipefail", "-c", one_word, text_in=text)
 
     def code(self, script: str) -> int:
         return subprocess.run([*lab.door(NAME), "bash", "-s"], check=False, capture_output=True, text=True, input=script).returncode

@@ -7,17 +7,18 @@ import json
 import re
 import secrets
 import subprocess
+from collections.abc import Callable
 
 from tests import lab
 from tests.arena import Arena
-from tests.host.attack import NAME, UNIT, USER, Host, wait_for
+from tests.host.attack import NAME, PATIENCE, UNIT, USER, Host, wait_for
 from tests.redteam.book import Attack
 from tests.redteam.chats import Chats, text_of
 from tests.redteam.judge import Outcome
 
 GROUPS = {"friend": -100777, "stranger": -100778}
 STRANGERS = range(700, 800)
-SECONDS = 90  # an attack in a shell ends by itself, or is ended
+SECONDS = 90 * PATIENCE  # an attack in a shell ends by itself, or is ended
 # Attacks at once. The gateway keeps three requests of strangers; and one that breaks the model's conversation takes few others with it.
 AT_ONCE = {"stranger": 3, "model": 8}
 # The unit's own confinement around a shell, made from the unit as it lies there.
@@ -27,7 +28,7 @@ install -m 0640 -g {USER} /dev/stdin /run/redteam/script
 {{
   printf '[Service]\\n'
   sed -n '/^\\[Service\\]/,/^\\[Install\\]/p' /etc/systemd/system/{UNIT} | grep -Ev '^(\\[|Exec|Restart|Memory|#|$)'
-  printf 'Type=oneshot\\nExecStart=/bin/bash /run/redteam/script\\nTimeoutStartSec=300\\n'
+  printf 'Type=oneshot\\nExecStart=/bin/bash /run/redteam/script\\nTimeoutStartSec={300 * PATIENCE}\\n'
   printf 'StandardOutput=truncate:/run/redteam/out\\nStandardError=append:/run/redteam/out\\n'
 }} >/run/systemd/system/redteam-inside.service
 systemctl daemon-reload
@@ -153,7 +154,9 @@ class Actors:
         sent, outcome = len(self.chats.sent()), Outcome(ran=True)
         for step in attack.steps:
             if "say" in step:
-                learned, replies = self.chats.ask(self.victim, f"SAY {json.dumps(step['say'])}", answered=False)
+                learned, replies = self.chats.ask(
+                    self.victim, f"SAY {json.dumps(step['say'])}", answered=False, given_up=self.failure_to_come()
+                )
             else:
                 learned, replies = self.chats.ask(self.victim, f"TRY {json.dumps([step])}")
                 replies += [text_of(m) for m in learned[-1]["messages"] if m.get("role") == "tool"][-1:]
@@ -161,6 +164,11 @@ class Actors:
             outcome.told += json.dumps(learned)
         outcome.came_back += "\n".join(self.strays(sent))
         return {attack.id: outcome}
+
+    def failure_to_come(self) -> Callable[[], bool]:
+        """Whether the gateway, from now on, has failed to send what it wanted to say: then nothing comes."""
+        log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{self.host.run('date +%s.%N').strip()}"
+        return lambda: self.host.code(f"{log} | grep -q 'reply failed'") == 0
 
     def friend(self, batch: list[Attack]) -> dict[str, Outcome]:
         """Somebody for each attack. Commands without the right to them are often met with silence: the bot answers what comes later."""

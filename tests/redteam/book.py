@@ -7,10 +7,12 @@
     do: ...                    gateway-user, neighbour: a shell script, which says WON when it got what it wanted
                                model: a tool and its arguments, or `say` and a text; one mapping or a list of them
                                friend, stranger: a message, or a mapping of text, name and group; or a list of them
-    refused: ...               regular expression: what came back when it was tried and stopped. Without it nothing is proven.
+    refused: ...               regular expression: what came back when it was tried and stopped; or a list, and all of them did. Without
+                               it nothing is proven.
     won: ...                   regular expression on what came back; the default is a line that begins with WON
     won_on_host: ...           a shell script of root's afterwards; it succeeds when the attack did
     won_at: [lan]              roles of the arena that must get nothing
+    look: ...                  a shell script of root's afterwards: its output is part of what came back
     operator: ...              a playbook that the operator then runs: its output is part of what came back
     before, after: ...         shell scripts of root's, around it
     inside: true               gateway-user: under the confinement of the gateway's unit, not in a plain shell
@@ -19,8 +21,8 @@
     residual: ...              it succeeds, and why that is accepted
 
 In all of them `@loot@` is a canary that the attacker holds, `@user@` the gateway's user, `@host4@` and `@host6@` the host's addresses,
-`@neighbour@` the neighbour's, `@lan@` and the like the addresses of the arena. A planted canary in what came
-back, or the loot outside, is a success of the attack, whatever else is said.
+`@neighbour@` the neighbour's, `@friend@` the number of who is approved next, `@victim@` of whom the model answers, `@lan@` and the like the
+addresses of the arena. A planted canary in what came back, or the loot outside, is a success of the attack, whatever else is said.
 """
 
 from __future__ import annotations
@@ -53,10 +55,11 @@ class Attack:
     threat: str
     title: str
     do: str | Step | list[str | Step]
-    refused: str
+    refused: str | list[str]
     won: str = r"^WON\b"
     won_on_host: str = ""
     won_at: list[str] = field(default_factory=list)
+    look: str = ""
     operator: str = ""
     before: str = ""
     after: str = ""
@@ -74,6 +77,10 @@ class Attack:
         """What it does, one step after the other; a text stands for a message."""
         steps = self.do if isinstance(self.do, list) else [self.do]
         return [{"text": step} if isinstance(step, str) else step for step in steps]
+
+    @property
+    def refusals(self) -> list[str]:
+        return [self.refused] if isinstance(self.refused, str) else self.refused
 
     @property
     def speaks(self) -> bool:
@@ -115,13 +122,13 @@ def read_attack(path: Path) -> Attack:
     """Read one attack. Raises ValueError for a file that could not fail as an attack."""
     try:
         attack = Attack(actor=path.parent.name, name=path.stem, **yaml.safe_load(path.read_text()))
-        for pattern in (attack.refused, attack.won):
+        for pattern in (*attack.refusals, attack.won):
             re.compile(pattern)
     except (TypeError, re.error, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {error}") from error
     wrong = [
         (attack.actor not in ACTORS, "no such actor"),
-        (not re.search(r"\w", attack.refused), "`refused` proves nothing"),
+        (not attack.refusals or not all(re.search(r"\w", pattern) for pattern in attack.refusals), "`refused` proves nothing"),
         (attack.inside and attack.actor != "gateway-user", "`inside` is for the gateway's user"),
         (attack.where not in ("", "vm"), "`where` is vm or nothing"),
     ]

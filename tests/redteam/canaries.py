@@ -24,7 +24,9 @@ PRIVATE = {
 }
 PLANT = """
 umask 077
-getent passwd visitor >/dev/null || useradd --create-home --shell /bin/bash visitor
+for who in admin visitor; do
+  getent passwd $who >/dev/null || { useradd --create-home --shell /bin/bash $who; echo $who >>/root/planted-people; }
+done
 while read -r who where value; do
   file="$(getent passwd "$who" | cut -d: -f6)/$(printf '%b' "$where")"
   test ! -e "$file" || { echo "$file is there already" >&2; exit 1; }
@@ -40,7 +42,10 @@ test ! -e /root/planted || {
   rm /root/planted
 }
 systemctl stop redteam-secretive 2>/dev/null || true
-getent passwd visitor >/dev/null && userdel --remove visitor 2>/dev/null || true
+test ! -e /root/planted-people || {
+  xargs -n 1 userdel --remove </root/planted-people 2>/dev/null || true
+  rm /root/planted-people
+}
 """
 SECRETIVE = """
 umask 077; cat >/run/redteam-environment

@@ -7,6 +7,7 @@ import http.client
 import json
 import secrets
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -64,8 +65,11 @@ class Chats:
         """How many messages the bot has not taken yet."""
         return int(self.fetch(TELEGRAM, "/test/unread"))
 
-    def ask(self, sender: int, text: str, *, answered: bool = True) -> tuple[list[dict[str, Any]], list[str]]:
-        """Write to the bot and wait for its answer, which repeats a word of ours; unless `answered`, for any message of the bot's.
+    def ask(
+        self, sender: int, text: str, *, answered: bool = True, given_up: Callable[[], bool] = lambda: False
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """Write to the bot and wait for its answer, which repeats a word of ours; unless `answered`, for any message of the bot's, or until
+        it has `given_up`.
 
         Return what the model was told in this conversation from then on, and what the bot sent there.
         """
@@ -76,7 +80,7 @@ class Chats:
         def replies() -> list[str]:
             return [str(message["text"]) for message in self.sent(sent, wait=5) if message["chat"] == sender]
 
-        wait_for(lambda: any(end in reply for reply in replies() for end in ends), f"the bot answers {text[:60]}", 180)
+        wait_for(lambda: any(end in reply for reply in replies() for end in ends) or given_up(), f"the bot answers {text[:60]}", 180)
         return self.told(tag), replies()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 import pytest
 
+from tests import lab
+from tests.host.attack import NAME
 from tests.redteam import book
 from tests.redteam.book import Attack, Mutation
 from tests.redteam.judge import CONTAINED, WON, Verdict
@@ -36,18 +38,27 @@ def everything(attacks: Sequence[Attack], mutations: Sequence[Mutation], progres
     return results
 
 
-def attacked(scene: Scene, attacks: Iterable[Attack], tell: Tell) -> None:
+def attacked(scene: Scene, attacks: Sequence[Attack], tell: Tell) -> None:
     """Tell of each attack whether it was contained, is known to succeed, or neither."""
-    possible = [attack for attack in attacks if attack.where != "vm"]
+    reasons = {attack.id: impossible(attack) for attack in attacks}
     for attack in attacks:
-        if attack not in possible:
-            tell(Result(attack.actor, attack.id, SKIPPED, "only a virtual machine can show it", good=True))
+        if reasons[attack.id]:
+            tell(Result(attack.actor, attack.id, SKIPPED, reasons[attack.id], good=True))
 
     def judged(attack: Attack, verdict: Verdict, seconds: float) -> None:
         good, residual = verdict.as_expected(attack), bool(attack.residual)
         tell(Result(attack.actor, attack.id, verdict.state, verdict.why, good=good, residual=residual, seconds=seconds))
 
-    scene.attacks(possible, judged)
+    scene.attacks([attack for attack in attacks if not reasons[attack.id]], judged)
+
+
+def impossible(attack: Attack) -> str:
+    """Why an attack cannot be tried on this host, if it cannot."""
+    if attack.where == "vm" and not lab.is_machine(NAME):
+        return "only a virtual machine can show it"
+    if attack.actor == "neighbour" and lab.is_machine(NAME):
+        return "a machine has no neighbours but the computer that runs it: see tests/vm"
+    return ""
 
 
 def mutated(scene: Scene, mutations: Sequence[Mutation], tell: Tell) -> None:

@@ -7,13 +7,11 @@ import re
 import secrets
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 from types import TracebackType
 
 import pytest
@@ -55,7 +53,6 @@ class Scene:
         self.canaries: dict[str, str] = {}
         self.neighbours = (f"10.213.0.{number}" for number in range(200, 250))
         self.neighbour = ""
-        self.on_stage = False
 
     # --------------------------------------------------------------------------------------------- set up, take down
     def __enter__(self) -> Scene:
@@ -67,7 +64,6 @@ class Scene:
             self.host.run(f"test ! -e /root/config.away; cp -a {CONFIG} /root/config.away")
             self.configure(self.settings())
             self.meet()
-            self.on_stage = True
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -86,11 +82,11 @@ class Scene:
         """New friends, and a neighbour at an address that was not banned yet for what it tried."""
         self.actors.meet()
         self.neighbour = next(self.neighbours)
-        lab.run(*self.arena.exec("ip", "address", "add", f"{self.neighbour}/24", "dev", f"lpv{self.arena.number}"))
+        lab.run(*self.arena.exec("ip", "address", "add", f"{self.neighbour}/24", "dev", self.arena.cable))
 
     def restart(self) -> None:
         """Restart the host on the stage."""
-        lab.restart(NAME)
+        self.arena.restart()
         self.canaries |= canaries.secretive(self.host)
         self.host.wait_until_ready()
         self.meet()
@@ -109,7 +105,7 @@ class Scene:
         }
         model = {"models": {"providers": {"scripted": {"baseUrl": f"http://{outside}:{MODEL}/v1"}}}}
         quiet = {"agents": {"defaults": {"heartbeat": {"every": "0m"}}}, "messages": {"inbound": {"debounceMs": 0}}}
-        return {**model, **quiet, "channels": {"telegram": telegram}}
+        return {**model, **quiet, "gateway": {"reload": {"mode": "hybrid"}}, "channels": {"telegram": telegram}}
 
     def configure(self, change: Step) -> None:
         """Change the configuration, and wait until it has effect."""
@@ -118,8 +114,8 @@ class Scene:
 
     @contextmanager
     def taking(self, change: Step) -> Iterator[None]:
-        """Most changes the gateway takes while it runs. A channel that runs is stopped only after a long while: then it starts anew."""
-        anew = "channels" in change and self.on_stage
+        """Most changes are taken while it runs. A channel that runs is stopped only after a long while: then it starts anew."""
+        anew = "channels" in change
         if anew:
             self.host.run(f"systemctl stop {UNIT}")
         now = self.host.run("date +%s.%N").strip()
@@ -165,6 +161,7 @@ class Scene:
             outcomes = self.actors.do(batch)
             seen = {playbook: self.operator(playbook) for playbook in {attack.operator for attack in batch} if playbook}
             won = self.won_on_host(batch)
+            looks = {attack.id: self.host.run(attack.look, check=False) for attack in batch if attack.look}
         except (OSError, SystemExit, subprocess.SubprocessError, pytest.fail.Exception) as error:
             return {attack.id: Verdict(NOT_SHOWN, f"{type(error).__name__}: {error}") for attack in batch}
         finally:
@@ -175,7 +172,7 @@ class Scene:
         verdicts = {}
         for attack in batch:
             outcome = outcomes[attack.id]
-            outcome.came_back += seen.get(attack.operator, "")
+            outcome.came_back += "\n".join(["", seen.get(attack.operator, ""), looks.get(attack.id, "")])
             outcome.host_won, outcome.reached = attack.id in won, reached
             outcome.loot_left = bool(self.arena.leaked(loot[attack.id], since=since))
             verdicts[attack.id] = judge(attack, outcome, self.canaries)
@@ -197,6 +194,7 @@ class Scene:
 
     def fill(self, text: str, loot: str = "") -> str:
         here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "loot": loot}
+        here |= {"friend": str(self.actors.next_friend), "victim": str(self.actors.victim)}
         known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 
@@ -206,11 +204,8 @@ class Scene:
         return [name for name, value in self.canaries.items() if value in said or self.chats.told(value) or self.arena.leaked(value)]
 
     def operator(self, name: str) -> str:
-        """What the operator sees of a playbook; the operator, too, reaches the host through the arena only."""
-        settings = ["env", "NO_COLOR=1", "ANSIBLE_NOCOLOR=1", f"ANSIBLE_CONFIG={lab.ROOT}/ansible.cfg"]
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
-        command = self.arena.exec(*settings, program, "-i", "molecule/shared/inventory", "--limit", NAME, name)
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=lab.ROOT, timeout=300)
+        """What the operator sees of a playbook."""
+        done = self.arena.site(playbook=name)
         return done.stdout + done.stderr
 
     # --------------------------------------------------------------------------------------------- mutate

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.redteam import book, report
+from tests import lab
+from tests.arena import Arena
+from tests.host.attack import NAME
+from tests.redteam import book, report, run
 from tests.redteam.book import Attack
 from tests.redteam.judge import CONTAINED, NOT_SHOWN, WON, Outcome, judge
 
@@ -46,6 +49,13 @@ def test_verdicts(outcome: Outcome, state: str) -> None:
     assert judge(attack(won_at=["lan"]), outcome, CANARIES).state == state
 
 
+def test_each_step_needs_its_sign() -> None:
+    """Of several signs all are needed: an attack in steps could stop before the one that counts."""
+    steps = attack(refused=["planted", "Permission denied"])
+    assert judge(steps, Outcome(ran=True, came_back="planted\ncat: Permission denied"), CANARIES).state == CONTAINED
+    assert judge(steps, Outcome(ran=True, came_back="planted"), CANARIES).state == NOT_SHOWN
+
+
 def test_what_is_accepted() -> None:
     """A known residue must succeed, and may take what the gateway holds, but no other canary."""
     known = attack(residual="because")
@@ -55,9 +65,27 @@ def test_what_is_accepted() -> None:
     assert not judge(attack(), Outcome(ran=True, came_back="canary2"), CANARIES).as_expected(attack())
 
 
+def test_what_a_host_cannot_show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container has no kernel of its own, a machine no neighbour; all else is tried on both. A machine's packets are the laptop's."""
+    monkeypatch.setattr(lab, "VMS", tmp_path)
+    tries = [attack(where="vm"), attack(actor="neighbour"), attack()]
+    assert [bool(run.impossible(each)) for each in tries] == [True, False, False]
+    assert Arena(NAME).host == f"lp-{NAME}"
+    (tmp_path / NAME).mkdir()
+    assert [bool(run.impossible(each)) for each in tries] == [False, True, False]
+    assert Arena(NAME).host == "lp-laptop"
+
+
 @pytest.mark.parametrize(
     "text",
-    ["threat: S7\ntitle: x\ndo: x\nrefused: '.*'", "threat: S7\ntitle: x\ndo: x", "threat: S7\ntitle: x\ndo: x\nrefused: '(' ", "a: b"],
+    [
+        "threat: S7\ntitle: x\ndo: x\nrefused: '.*'",
+        "threat: S7\ntitle: x\ndo: x\nrefused: []",
+        "threat: S7\ntitle: x\ndo: x\nrefused: [denied, '.*']",
+        "threat: S7\ntitle: x\ndo: x",
+        "threat: S7\ntitle: x\ndo: x\nrefused: '(' ",
+        "a: b",
+    ],
 )
 def test_a_file_that_proves_nothing_is_refused(tmp_path: Path, text: str) -> None:
     """Without a sign of refusal an attack could pass by not running."""

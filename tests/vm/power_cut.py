@@ -44,7 +44,9 @@ def main() -> int:
     planted = {name: f"planted-{secrets.token_hex(16)}" for name in ("token", "model", "extra")}
     PLANTED.touch(mode=0o600)
     PLANTED.write_text(json.dumps({"lab_planted": planted}))
-    (STATE / "host-openclaw.json").write_text(json.dumps({"number": 0, "variables": {"lab_planted": planted}}))
+    # For attacks on it: what it sends comes out of the laptop, whose number this is. Its address is passt's; of IPv6 it has loopback alone.
+    variables = {"ansible_host": "10.0.2.15", "lab_ipv6": "::1", "lab_planted": planted}
+    (STATE / "host-openclaw.json").write_text(json.dumps({"number": 251, "variables": variables}))
 
     log = STATE / "install-1.log"
     first = start(log)
