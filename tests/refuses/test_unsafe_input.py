@@ -224,3 +224,11 @@ def test_an_unreachable_debian_mirror(tmp_path: Path) -> None:
         said = refused(tmp_path, {}, SETTINGS)
     assert "could not be installed on" in said
     assert "Nothing else was changed" in said
+
+
+def test_a_wrong_policy_for_a_machine_that_is_not_there(tmp_path: Path) -> None:
+    """S14: it is refused before the machine is made; not even its keys are."""
+    machine = {"vm_provider": "qemu", "vm_directory": str(tmp_path / "vms"), "vm_image": "/no/such/image.qcow2"}
+    said = refused(tmp_path, {**machine, "gateway_port": 80})
+    assert "gateway_port: must be a number from 1024 to 65535" in said
+    assert not (tmp_path / "vms").exists()
