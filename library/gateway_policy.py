@@ -83,10 +83,15 @@ config:
   description: The gateway's configuration, without the sandbox's image and list of system calls, and without where plugins lie.
   returned: success
   type: dict
+variables:
+  description: Secrets that the gateway takes from its environment, as the variable's name to the secret's JSON pointer.
+  returned: success
+  type: dict
+  sample: {CLAWDBOT_SECRET_GATEWAY_TOKEN: /gateway/token}
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.policy import policy
+from ansible.module_utils.lobsterpot.policy import environment, policy
 
 TEXTS = {"type": "list", "elements": "str", "default": []}
 NAMED = {"type": "dict", "default": {}}
@@ -142,7 +147,7 @@ def main() -> None:
     config, problems = policy(module.params)
     if problems:
         module.fail_json(msg="\n".join([*problems, "Nothing was changed."]))
-    module.exit_json(changed=False, config=config)
+    module.exit_json(changed=False, config=config, variables=environment(config, module.params))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ options:
     description: The gateway's port on loopback.
     type: int
     required: true
+  ready:
+    description: What the gateway answers with 200 on that port once it is ready.
+    type: str
+    default: /readyz
   root:
     description: Directory with C(releases) and C(current).
     type: path
@@ -35,6 +39,10 @@ options:
     default: ""
   etc:
     description: Directory of configuration and secrets.
+    type: path
+    required: true
+  config:
+    description: The gateway's configuration.
     type: path
     required: true
   command:
@@ -99,6 +107,7 @@ EXAMPLES = r"""
     port: 18789
     root: /opt/openclaw
     etc: /etc/openclaw
+    config: /etc/openclaw/openclaw.json
     command: /usr/local/bin/openclaw
     ssh_ports: [22]
   register: __verify_posture
@@ -143,9 +152,11 @@ ARGUMENT_SPEC = {
     "user": {"type": "str", "required": True},
     "unit": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
+    "ready": {"type": "str", "default": "/readyz"},
     "root": {"type": "path", "required": True},
     "release": {"type": "str", "default": ""},
     "etc": {"type": "path", "required": True},
+    "config": {"type": "path", "required": True},
     "command": {"type": "path", "required": True},
     "mounts": {"type": "dict", "default": {}},
     "image": {"type": "str", "default": ""},
@@ -213,11 +224,13 @@ class Reader:
         self.user = str(params["user"])
         self.unit = str(params["unit"])
         self.port = int(str(params["port"]))
+        self.ready = str(params["ready"])
         self.root = Path(str(params["root"]))
         self.release_id = str(params["release"])
         self.etc = Path(str(params["etc"]))
         self.image = str(params["image"])
         self.command = Path(str(params["command"]))
+        self.config = Path(str(params["config"]))
         self.policy_wanted = dict(params["policy"])  # type: ignore[call-overload] # dict by the argument spec
         self.probe = str(params["probe"])
         self.mounts: dict[str, str] = dict(params["mounts"])  # type: ignore[call-overload] # a dict by the argument spec
@@ -238,7 +251,7 @@ class Reader:
         problems += posture.unit_problems(self.unit, output("systemctl", "show", "--property=DropInPaths,NeedDaemonReload", self.unit))
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # not through a proxy of the environment
-            url = f"http://127.0.0.1:{self.port}/readyz"
+            url = f"http://127.0.0.1:{self.port}{self.ready}"
             with opener.open(url, timeout=10) as answer:
                 ready = answer.status == 200  # noqa: PLR2004
         except (OSError, urllib.error.URLError) as error:
@@ -339,7 +352,7 @@ class Reader:
             return [f"there is no group {self.user}"]
         wanted = {
             self.etc: (0, gid, 0o750),
-            self.etc / "openclaw.json": (0, gid, 0o640),
+            self.config: (0, gid, 0o640),
             self.etc / "secrets.json": (0, 0, 0o600),
         }
         problems = []
@@ -367,7 +380,7 @@ class Reader:
     def ask_policy(self, folder: Path) -> Question | None:
         """Have the gateway hold its configuration against the policy; in `folder` both lie for its user to read."""
         try:
-            config = posture.with_policy((self.etc / "openclaw.json").read_text(), str(folder / "policy.jsonc"))
+            config = posture.with_policy(self.config.read_text(), str(folder / "policy.jsonc"))
             environment = (self.etc / "environment").read_text().split()
             group = grp.getgrnam(self.user).gr_gid
             for name, content in (("openclaw.json", config), ("policy.jsonc", json.dumps(self.policy_wanted))):

@@ -455,8 +455,15 @@ CLAWDBOT_DEFAULT: dict[str, Any] = {
     "session": {"dmScope": "per-channel-peer"},
     "update": {"checkOnStart": False},
     "logging": {"file": "/home/openclaw/.openclaw/logs/gateway.log"},
-    "agents": {"defaults": {"sandbox": {"mode": "all", "scope": "session", "workspaceAccess": "none", "docker": DOCKER}}},
+    "agents": {
+        "defaults": {
+            "sandbox": {"mode": "all", "scope": "session", "workspaceAccess": "none", "docker": DOCKER},
+            "workspace": "/home/openclaw/.clawdbot/workspace",
+        }
+    },
     "tools": {"elevated": {"enabled": False}},
+    "browser": {"enabled": False},
+    "canvasHost": {"enabled": False},
 }
 CLAWDBOT_TOKENS = {
     "telegram": {"botToken": "${CLAWDBOT_SECRET_TELEGRAM_BOTTOKEN}"},
@@ -486,14 +493,23 @@ CLAWDBOT: dict[str, Case] = {
             "gateway_agents": {"clerk": {"routes": ["telegram/work"], "tool_deny": ["exec"]}},
             "gateway_model_providers": {"rack": {"base_url": "http://192.0.2.10:11434/v1", "models": ["qwen3"]}},
             "gateway_model_keys": {"rack": "test-key-of-no-account", "anthropic": "test-key-of-no-other"},
-            "gateway_config_extra": {"logging": {"level": "info"}},
+            "gateway_config_extra": {
+                "logging": {"level": "info"},
+                "talk": {"apiKey": {"source": "file", "provider": "hostfile", "id": "/talk/key"}},
+            },
             "sandbox_mounts": {"/srv/books": "/books"},
-            **TELEGRAM,
+            "gateway_secrets": {**TELEGRAM["gateway_secrets"], "talk": {"key": "test-key-of-no-voice"}},
         },
         {
             "agents": {
-                "defaults": {"sandbox": {"mode": "all", "scope": "session", "workspaceAccess": "none", "docker": CLAWDBOT_DOCKER}},
-                "list": [{"id": "main", "default": True}, {"id": "clerk", "tools": {"deny": ["exec"]}}],
+                "defaults": {
+                    "sandbox": {"mode": "all", "scope": "session", "workspaceAccess": "none", "docker": CLAWDBOT_DOCKER},
+                    "workspace": "/home/openclaw/.clawdbot/workspace",
+                },
+                "list": [
+                    {"id": "main", "default": True, "workspace": "/home/openclaw/.clawdbot/workspace"},
+                    {"id": "clerk", "workspace": "/home/openclaw/.clawdbot/workspace-clerk", "tools": {"deny": ["exec"]}},
+                ],
             },
             "bindings": [
                 {"agentId": "clerk", "match": {"channel": "telegram", "accountId": "work"}},
@@ -545,6 +561,7 @@ CLAWDBOT: dict[str, Case] = {
                 }
             },
             "logging": {"file": "/home/openclaw/.openclaw/logs/gateway.log", "level": "info"},
+            "talk": {"apiKey": "${CLAWDBOT_SECRET_TALK_KEY}"},
         },
     ),
     **{

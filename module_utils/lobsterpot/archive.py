@@ -53,6 +53,9 @@ def prepare_tree(tree: Path, product: str, version: str, arch: str) -> None:
     if (modules / "@openclaw" / "fs-safe").is_dir() and not add_on.is_dir():
         raise LobsterpotError(f"the native add-on {add_on.relative_to(modules)} is missing; the lock file must name it")
     (package / LIFECYCLE_MARKER).unlink(missing_ok=True)
+    for llama in modules.glob("@node-llama-cpp/*"):  # clawdbot's: 680 MB for other machines and for graphics cards
+        if llama.name != f"linux-{arch}":
+            shutil.rmtree(llama)
     (tree / "bin").mkdir()
     (tree / "bin" / "node").symlink_to(os.path.relpath(node, tree / "bin"))
     manifest = {"format": ARCHIVE_FORMAT, "product": product, "version": version, "arch": arch}

@@ -8,10 +8,11 @@ It knows no references to secrets but `${NAME}`, a variable of its environment. 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .problems import Problems
+from .senders import DEFAULT_ACCOUNT
 
 # What it wants to know of a model and the inventory does not say; nothing is charged by it.
 _MODEL: dict[str, Any] = {
@@ -23,25 +24,57 @@ _MODEL: dict[str, Any] = {
 }
 _LACKS = ("secrets", "telemetry", "discovery", "commands", "proxy")
 
+# Where it looks for the key of a provider that it knows: `resolveEnvApiKey` in its `dist/agents/model-auth.js`.
+_KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "cerebras": "CEREBRAS_API_KEY",
+    "deepgram": "DEEPGRAM_API_KEY",
+    "google": "GEMINI_API_KEY",
+    "groq": "GROQ_API_KEY",
+    "kimi-code": "KIMICODE_API_KEY",
+    "minimax": "MINIMAX_API_KEY",
+    "mistral": "MISTRAL_API_KEY",
+    "moonshot": "MOONSHOT_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "opencode": "OPENCODE_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+    "synthetic": "SYNTHETIC_API_KEY",
+    "venice": "VENICE_API_KEY",
+    "vercel-ai-gateway": "AI_GATEWAY_API_KEY",
+    "xai": "XAI_API_KEY",
+    "zai": "ZAI_API_KEY",
+}
+
 
 def variable(pointer: str) -> str:
     """Return the name of the variable that holds a secret, by the secret's JSON pointer."""
     return "CLAWDBOT_SECRET" + re.sub(r"[^A-Za-z0-9]", "_", pointer).upper()
 
 
-def clawdbot(config: Mapping[str, Any], given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
-    """Return `config`, made for openclaw from the variables `given`, for clawdbot."""
-    _refuse(given, problems)
+def names(config: str, given: Mapping[str, Any], pointers: Iterable[str]) -> dict[str, str]:
+    """Return the variables that its environment must hold, by name, each with the JSON pointer of the secret that it holds.
+
+    `config`: its configuration as text; a secret that it does not refer to is left out, but for the keys of providers that it knows.
+    """
+    referred = {variable(pointer): pointer for pointer in pointers if f"${{{variable(pointer)}}}" in config}
+    return referred | {_KEYS[name]: f"/models/{name}" for name in given["gateway_model_keys"] if name in _KEYS}
+
+
+def clawdbot(config: Mapping[str, Any], given: Mapping[str, Any], pointers: Iterable[str], problems: Problems) -> dict[str, Any]:
+    """Return `config`, made for openclaw from the variables `given`, for clawdbot. `pointers`: the secrets that there are."""
+    _refuse(given, pointers, problems)
     channels = {name: _channel(name, settings, problems) for name, settings in config.get("channels", {}).items()}
     entries = {name: {"enabled": settings["enabled"]} for name, settings in config.get("channels", {}).items()}
     made = {key: value for key, value in config.items() if key not in (*_LACKS, "models", "agents", "channels")}
-    made |= {"agents": _agents(config["agents"]), **_models(config.get("models", {}).get("providers", {}))}
+    # It would listen there for a browser and for a screen that no host of ours has.
+    made |= {"browser": {"enabled": False}, "canvasHost": {"enabled": False}}
+    made |= {"agents": _agents(config["agents"], given["account_home"]), **_models(config.get("models", {}).get("providers", {}))}
     if channels:
         made |= {"channels": channels, "plugins": {"entries": entries}}
-    return _by_variable(made)
+    return made
 
 
-def _refuse(given: Mapping[str, Any], problems: Problems) -> None:
+def _refuse(given: Mapping[str, Any], pointers: Iterable[str], problems: Problems) -> None:
     """Name what a policy asks for and clawdbot has no word for."""
     lacks = "clawdbot knows no such thing. Leave it out, or choose gateway_product: openclaw."
     if given["gateway_command_owners"]:
@@ -52,6 +85,22 @@ def _refuse(given: Mapping[str, Any], problems: Problems) -> None:
         problems.add("gateway_session_scope", lacks)
     if given["proxy_url"]:
         problems.add("egress_mode", f"allowlist goes by a proxy, and {lacks}")
+    if given["gateway_runtime"] == "container":
+        problems.add("gateway_runtime", "a container was tried with openclaw alone. Choose host, or gateway_product: openclaw.")
+    for name in given["gateway_model_keys"]:
+        if name not in _KEYS and name not in given["gateway_model_providers"]:
+            problems.add(f"gateway_model_keys.{name}", "clawdbot does not know this provider. Say where it is in gateway_model_providers.")
+    for channel, settings in given["access_channels"].items():
+        for account in settings.get("accounts", {}):
+            if account != DEFAULT_ACCOUNT:
+                problems.add(
+                    f"access_channels.{channel}.accounts.{account}", "clawdbot keeps no accounts apart. Name its senders under default."
+                )
+    taken: dict[str, str] = {}
+    for pointer in pointers:
+        other = taken.setdefault(variable(pointer), pointer)
+        if other != pointer:
+            problems.add("gateway_secrets", f"clawdbot tells {other} and {pointer} not apart. Rename one of them.")
 
 
 def _channel(name: str, settings: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
@@ -75,12 +124,18 @@ def _channel(name: str, settings: Mapping[str, Any], problems: Problems) -> dict
     return made
 
 
-def _agents(agents: Mapping[str, Any]) -> dict[str, Any]:
+def _agents(agents: Mapping[str, Any], home: str) -> dict[str, Any]:
+    """The agents, each with its workspace in the state: clawdbot would put them beside it, into the home."""
+    workspace = f"{home}/.clawdbot/workspace"
     defaults = {key: value for key, value in agents["defaults"].items() if key != "systemAgent"}
     sandbox = {key: value for key, value in defaults["sandbox"].items() if key != "backend"}
-    docker = {key: value for key, value in sandbox["docker"].items() if key != "dangerouslyAllowExternalBindSources"}
-    entries = [{"id": name, **({"default": True} if name == "main" else {}), **own} for name, own in agents.get("entries", {}).items()]
-    return {"defaults": {**defaults, "sandbox": {**sandbox, "docker": docker}}, **({"list": entries} if entries else {})}
+    docker = {key: value for key, value in sandbox.get("docker", {}).items() if key != "dangerouslyAllowExternalBindSources"}
+    entries = [
+        {"id": name, **({"default": True, "workspace": workspace} if name == "main" else {"workspace": f"{workspace}-{name}"}), **own}
+        for name, own in agents.get("entries", {}).items()
+    ]
+    defaults |= {"sandbox": {**sandbox, "docker": docker}, "workspace": workspace}
+    return {"defaults": defaults, **({"list": entries} if entries else {})}
 
 
 def _models(providers: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,10 +148,10 @@ def _models(providers: Mapping[str, Any]) -> dict[str, Any]:
     return {"models": {"providers": own}} if own else {}
 
 
-def _by_variable(value: Any) -> Any:
+def by_variable(value: Any) -> Any:
     """Replace each reference to a secret by the variable that holds it."""
     if isinstance(value, Mapping):
         if set(value) == {"source", "provider", "id"}:
             return f"${{{variable(value['id'])}}}"
-        return {key: _by_variable(item) for key, item in value.items()}
-    return [_by_variable(item) for item in value] if isinstance(value, list) else value
+        return {key: by_variable(item) for key, item in value.items()}
+    return [by_variable(item) for item in value] if isinstance(value, list) else value

@@ -15,7 +15,7 @@ from typing import Any
 
 from .agents import agents, model, providers
 from .channels import CHANNELS, EVERYBODY, Inventory, channels, reference, senders
-from .clawdbot import clawdbot
+from .clawdbot import by_variable, clawdbot, names
 from .problems import Problems
 from .secrets import MIN_TOKEN_LENGTH, flatten
 from .section import unfit
@@ -65,11 +65,20 @@ def policy(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     ):
         config = merge(config, part)
     if given["gateway_product"] == "clawdbot":
-        config = clawdbot(config, given, problems)
-    config = merge(config, given["gateway_config_extra"])
+        config = clawdbot(config, given, secrets, problems)
+        config = by_variable(merge(config, given["gateway_config_extra"]))
+    else:
+        config = merge(config, given["gateway_config_extra"])
     _check_extra(given, problems)
     _check_secrets(secrets, json.dumps(config), problems)
     return config, problems.lines
+
+
+def environment(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the secrets that the gateway takes from its environment, as name to JSON pointer: none, where it reads a file."""
+    if given["gateway_product"] != "clawdbot":
+        return {}
+    return names(json.dumps(config), given, (*_secrets(given, Problems()), _TOKEN))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

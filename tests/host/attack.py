@@ -42,6 +42,7 @@ class Host:
     """The converged host, by its container's own door."""
 
     name = NAME
+    product = "openclaw"
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -98,7 +99,7 @@ for statement in {list(statements)!r}:
     def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
         """Have the scripted model call a tool through the real gateway; return the tool's result."""
         message = f"CALL {tool} {json.dumps(arguments)}"
-        command = ["openclaw", "agent", "--agent", "main", "--session-id", session, "--message", message, "--json"]
+        command = [self.product, "agent", "--agent", "main", "--session-id", session, "--message", message, "--json"]
         out = self.run(shlex.join(command) + " </dev/null", check=False)
         report = json.loads(out[out.index("{") :])
         text = "".join(part["text"] for part in report["result"]["payloads"])

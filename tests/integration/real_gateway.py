@@ -26,7 +26,7 @@ LOCKS = {
     "sqlite": ("openclaw", ROOT / "roles" / "release" / "files" / "locks" / "openclaw" / "2026.9.6"),
     "previous": ("openclaw", ROOT / "roles" / "release" / "files" / "locks" / "openclaw" / "2026.9.5"),
     "scoped": ("openclaw", ROOT / "tests" / "integration" / "locks" / "openclaw-2026.7.35"),
-    "unscoped": ("clawdbot", ROOT / "tests" / "integration" / "locks" / "clawdbot-2026.1.24-3"),
+    "unscoped": ("clawdbot", ROOT / "roles" / "release" / "files" / "locks" / "clawdbot" / "2026.1.24-3"),
 }
 TOKEN = "123456:integration-test-token-of-no-bot"  # noqa: S105 - of no bot
 

@@ -100,6 +100,15 @@ def test_a_product_without_add_on_needs_none(tmp_path: Path) -> None:
     assert (release / "release.json").is_file()
 
 
+def test_what_no_host_can_use_is_left_out(tmp_path: Path) -> None:
+    """Of clawdbot's programs for models of its own the ones for the processor stay; those for graphics cards are ten times the gateway."""
+    release = tree(tmp_path)
+    for name in ("linux-x64", "linux-x64-cuda", "linux-arm64"):
+        (release / "node_modules/@node-llama-cpp" / name / "bins").mkdir(parents=True)
+    archive.prepare_tree(release, "openclaw", "2026.9.6", "x64")
+    assert [path.name for path in (release / "node_modules/@node-llama-cpp").iterdir()] == ["linux-x64"]
+
+
 @pytest.mark.parametrize(
     ("missing", "message"),
     [

@@ -99,6 +99,7 @@ def arguments(tmp_path: Path, port: int) -> dict[str, Any]:
         "root": str(tmp_path / "root"),
         "release": RELEASE,
         "etc": str(etc),
+        "config": str(etc / "openclaw.json"),
         "command": str(tmp_path / "openclaw"),
         "image": "localhost/openclaw-sandbox:0123456789ab",
         "ssh_ports": [22],

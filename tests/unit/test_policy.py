@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from ansible.module_utils.lobsterpot.policy import policy
+from ansible.module_utils.lobsterpot.policy import environment, policy
 
 from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, POLICIES, VARIABLES, Case
 
@@ -72,12 +72,40 @@ def test_the_same_variables_for_clawdbot(case: Case) -> None:
             },
             "gateway_channels.signal.group_policy: clawdbot cannot wait for a mention on Signal.",
         ),
+        ({"gateway_runtime": "container"}, "gateway_runtime: a container was tried with openclaw alone."),
+        ({"gateway_model_keys": {"rack": "test-key-of-no-account"}}, "gateway_model_keys.rack: clawdbot does not know this provider."),
+        (
+            {"access_channels": {"telegram": {"accounts": {"work": {"allow": ["42"]}}}}},
+            "access_channels.telegram.accounts.work: clawdbot keeps no accounts apart.",
+        ),
+        (
+            {"gateway_secrets": {"a-b": "test-one-of-no-bot", "a_b": "test-two-of-no-bot"}},
+            "gateway_secrets: clawdbot tells /a-b and /a_b not apart.",
+        ),
     ],
 )
 def test_what_clawdbot_lacks_is_refused(given: dict[str, Any], line: str) -> None:
     """A policy that it cannot keep is not left out in silence."""
     _, problems = policy(variables(**given, gateway_product="clawdbot"))
     assert [problem for problem in problems if line in problem], problems
+
+
+def test_secrets_of_clawdbot_come_by_its_environment() -> None:
+    """Each secret that its configuration refers to, by the variable's name, and the key of a provider that it knows; no other."""
+    given = variables(
+        gateway_product="clawdbot",
+        gateway_model_keys={"anthropic": "test-key-of-no-account", "google": "test-key-of-no-other"},
+        gateway_secrets={"telegram": {"botToken": "test-one-of-no-bot"}, "spare": "test-of-no-use"},
+        gateway_channels={"telegram": {}},
+    )
+    assert environment(policy(given)[0], given) == {
+        "ANTHROPIC_API_KEY": "/models/anthropic",
+        "CLAWDBOT_SECRET_GATEWAY_TOKEN": "/gateway/token",
+        "CLAWDBOT_SECRET_TELEGRAM_BOTTOKEN": "/telegram/botToken",
+        "GEMINI_API_KEY": "/models/google",
+    }
+    given["gateway_product"] = "openclaw"
+    assert environment(policy(given)[0], given) == {}
 
 
 def test_every_variable_has_a_case() -> None:
