@@ -96,7 +96,7 @@ def test_the_login_proves_the_host_key(run_module: RunModule, lab: Lab) -> None:
     assert lab.calls("ssh") == [
         f"-F none -i {lab.directory}/id_ed25519 -p {port} -o BatchMode=yes -o StrictHostKeyChecking=yes "
         f'-o UserKnownHostsFile="{lab.directory}/known_hosts" -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias=pot -o IdentitiesOnly=yes '
-        "-o ConnectTimeout=10 lobsterpot@127.0.0.1 true"
+        "-o ConnectTimeout=30 lobsterpot@127.0.0.1 true"
     ]
 
 
