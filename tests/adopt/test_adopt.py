@@ -13,7 +13,7 @@ from tests.adopt import by_hand
 from tests.adopt.by_hand import API, HOME, USER
 from tests.integration.real_gateway import TOKEN
 
-NAME = os.environ.get("LAB_HOST", "gw4")
+NAME = os.environ.get("LAB_HOST", "gw5")
 INVENTORY: dict[str, object] = {
     "gateway_channels": {"telegram": {}},
     "gateway_secrets": {"telegram": {"botToken": "{{ lab_planted.extra }}"}},
