@@ -191,7 +191,8 @@ class Actors:
         return outcomes
 
     def stranger(self, batch: list[Attack]) -> dict[str, Outcome]:
-        """Somebody new for each attack. It ran when the bot has taken the messages and has answered a friend afterwards."""
+        """Somebody new for each attack. It ran when the bot has taken the messages and then has answered a friend, twice in turn: what it
+        did for the stranger meanwhile had the time of a whole answer."""
         self.host.sql("DELETE FROM channel_pairing_requests WHERE channel_key = 'telegram'")
         sent, tags = len(self.chats.sent()), {attack.id: f"stranger-{secrets.token_hex(6)}" for attack in batch}
         people = dict(zip(tags, self.strangers, strict=False))
@@ -200,8 +201,9 @@ class Actors:
                 group = {"chat": GROUPS["stranger"]} if step.get("group") else {}
                 name = {"name": step["name"]} if "name" in step else {}
                 self.chats.say(people[attack.id], f"{step['text']} ({tags[attack.id]})", **group, **name)
-        self.chats.ask(self.witness, "hello")
         wait_for(lambda: self.chats.unread() == 0, "the bot has read everything", 30)
+        for _ in range(2):
+            self.chats.ask(self.witness, "hello")
         outcomes = {}
         for attack in batch:
             group_too = [GROUPS["stranger"]] if any(step.get("group") for step in attack.steps) else []
