@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shlex
 import subprocess
 
 import pytest
@@ -137,6 +139,33 @@ def test_without_a_sandbox_no_tool_runs(model: Host) -> None:
     assert model.code("test -e /home/openclaw/ran-on-the-host") != 0
 
 
+def chat(gateway: Host, message: str) -> None:
+    """Write to the agent as an approved sender does."""
+    wish = {"sessionKey": "agent:main:lifted", "message": message, "idempotencyKey": secrets.token_hex(8)}
+    gateway.run(f"clawdbot gateway call chat.send --json --params {shlex.quote(json.dumps(wish))}")
+
+
+def test_no_sender_lifts_commands_out_of_the_sandbox(model: Host) -> None:
+    """S5: `/exec host=gateway` in a chat is taken and runs nothing; without the file that denies it the command runs on the host."""
+    approvals, ran = "/home/openclaw/.clawdbot/exec-approvals.json", "/home/openclaw/ran-on-the-host"
+    sessions = "/home/openclaw/.clawdbot/agents/main/sessions"
+    denied = f"grep -rqs 'exec denied: host=gateway security=deny' {sessions}"
+    order = f'CALL exec {{"command": "touch {ran}"}}'
+    chat(model, "/exec host=gateway security=full ask=off")
+    wait_for(lambda: model.code(f"grep -qs execHost {sessions}/sessions.json") == 0, "the order is taken", 30)
+    chat(model, order)
+    wait_for(lambda: model.code(denied) == 0, "the command is denied", 60)
+    assert model.code(f"test -e {ran}") != 0
+    model.run(f"{RUN_AS} sh -c 'echo {{}} >{approvals}'")
+    try:
+        chat(model, order)
+        wait_for(lambda: model.code(f"test -e {ran}") == 0, "the command runs on the host", 60)
+    finally:
+        model.run(f"rm -rf {ran} {sessions}; systemctl restart {UNIT}")
+    wait_until_up(model)
+    assert json.loads(model.run(f"cat {approvals}"))["defaults"] == {"security": "deny"}
+
+
 def test_a_stranger_is_approved(gateway: Host) -> None:
     """S8: a request that its own store took is approved by its code; then its own command knows no request, and the store the sender."""
     store = "/opt/clawdbot/current/node_modules/clawdbot/dist/pairing/pairing-store.js"
@@ -185,8 +214,6 @@ def test_a_new_secret_never_meets_the_old_process(gateway: Host) -> None:
     assert "Stop a gateway that would not know a new secret" in done.stdout
     assert "Missing env var" not in gateway.run(f"journalctl --unit {UNIT} --output cat")
     assert json.loads(gateway.run("clawdbot config get talk.apiKey --json")) == "of-nobody-else"
-    site("--tags", "gateway")
-    assert json.loads(gateway.run("clawdbot config get talk.apiKey --json")) == AWKWARD
 
 
 def test_the_other_product_is_refused(gateway: Host) -> None:
