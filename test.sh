@@ -62,7 +62,6 @@ if [ "$mode" != --fast ]; then
     step "archives from the real registry; senders on real gateways, under faults and attack" pytest tests/integration
     step "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
     step "Debian 13, upgraded, and moved into a container and back (molecule upgrade)" molecule test --scenario-name upgrade
-    step "a gateway set up by hand, adopted (molecule adopt)" molecule test --scenario-name adopt
     step "unsafe input (molecule refuses)" molecule test --scenario-name refuses
     python3 tests/lab.py down
   fi
