@@ -111,8 +111,8 @@ def _config(folder: Folder, product: str) -> tuple[str, Mapping[str, Any]]:
                 config = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise LobsterpotError(
-                    f"{folder.path / name} is no plain JSON. Remove comments and commas before a closing bracket, and put each name and text in "
-                    "double quotes. Nothing was changed."
+                    f"{folder.path / name} is no plain JSON. Remove comments and commas before a closing bracket, "
+                    "and put each name and text in double quotes. Nothing was changed."
                 ) from error
             if not isinstance(config, Mapping) or '"$include"' in text:
                 raise LobsterpotError(f"{folder.path / name} includes other files: put their content into it. Nothing was changed.")
