@@ -68,6 +68,8 @@ install:
     pending: {description: "Pairing requests, with C(channel), C(account) and C(sender).", type: list}
     secrets: {description: Where secrets lie in clear., type: list}
     units: {description: Units of the user that run it., type: list}
+    home: {description: Home of the user., type: str}
+    groups: {description: Further groups of the user., type: list}
     docker: {description: Whether the user is in the group docker., type: bool}
     linger: {description: Whether the user's units run with nobody logged in., type: bool}
     parts: {description: "What is taken over, with its name in the new state directory.", type: dict}

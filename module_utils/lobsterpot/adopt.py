@@ -111,8 +111,8 @@ def _config(folder: Folder, product: str) -> tuple[str, Mapping[str, Any]]:
                 config = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise LobsterpotError(
-                    f"{folder.path / name} is no plain JSON, it may have comments. Have the old gateway write it anew, "
-                    f"`{product} config set gateway.mode local` does. Nothing was changed."
+                    f"{folder.path / name} is no plain JSON. Remove comments and commas before a closing bracket, "
+                    "and put each name and text in double quotes. Nothing was changed."
                 ) from error
             if not isinstance(config, Mapping) or '"$include"' in text:
                 raise LobsterpotError(f"{folder.path / name} includes other files: put their content into it. Nothing was changed.")
@@ -174,7 +174,7 @@ def install(home_path: Path, product: str) -> dict[str, Any]:
     units = _units(home, state)
     outside = workspaces(config, product, home_path, state)
     inside = [part for part in folder.names() if part in STATE_PARTS or re.fullmatch(r"workspace-[\w-]+", part)]
-    parts = {str(state / part): part for part in inside if folder.enter(part)}
+    parts = {str(state / part): part for part in inside if folder.enter(part) and part not in outside.values()}
     stored = report(open_store(state))["channels"]
     accounts = [(channel, account, found) for channel, of in stored.items() for account, found in of.items()]
     approved = [(channel, account, entry) for channel, account, found in accounts for entry in found["approved"]]

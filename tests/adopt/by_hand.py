@@ -80,17 +80,20 @@ def set_up(name: str, kind: str, folder: Path) -> None:
     lab.inside(
         name, f"groupadd --system docker; useradd --create-home --shell /bin/bash --groups docker {USER}; loginctl enable-linger {USER}"
     )
-    drop_in = f"{HOME}/.config/systemd/user/{product}-gateway.service.d"
     as_user(
         name,
         f"""
-        mkdir -p .npm-global/lib .npm-global/bin {drop_in}
+        mkdir -p .npm-global/lib .npm-global/bin
         ln -s {PACKAGES}/node-linux-{MACHINE}/bin/node .npm-global/bin/node
         ln -s ../lib/node_modules/{product}/{"dist/entry.js" if product == "clawdbot" else "openclaw.mjs"} .npm-global/bin/{product}
-        printf '[Service]\\nEnvironment=NODE_EXTRA_CA_CERTS=/opt/telegram.pem\\n' >{drop_in}/authority.conf
         mkdir -m 0700 .{product}
         """,
     )
+    if product == "clawdbot":  # it cannot be told of another Telegram than the real one's name
+        drop_in = f".config/systemd/user/{product}-gateway.service.d"
+        as_user(
+            name, f"mkdir -p {drop_in}; printf '[Service]\\nEnvironment=NODE_EXTRA_CA_CERTS=/opt/telegram.pem\\n' >{drop_in}/authority.conf"
+        )
     with subprocess.Popen(["tar", "--directory", str(installed(kind)), "--create", "node_modules"], stdout=subprocess.PIPE) as tree:
         unpack = ["runuser", "-u", USER, "--", "tar", "--directory", f"{HOME}/.npm-global/lib", "--no-same-owner", "--extract"]
         subprocess.run([*lab.door(name), *unpack], check=True, stdin=tree.stdout)

@@ -33,6 +33,13 @@ print([row[0] for row in db.execute('SELECT entry FROM channel_pairing_allow_ent
 print(db.execute('SELECT request_id FROM channel_pairing_requests').fetchall())"
 """
 
+TRANSCRIPTS = """
+/usr/local/lib/lobsterpot/run-as-openclaw python3 -c "
+import sqlite3
+db = sqlite3.connect('file:/home/openclaw/.openclaw/agents/main/agent/openclaw-agent.sqlite?mode=ro', uri=True)
+print(any('remember me' in str(row) for row in db.execute('SELECT * FROM transcript_events')))"
+"""
+
 
 def host(script: str) -> str:
     return lab.inside(NAME, script).strip()
@@ -133,9 +140,10 @@ def test_its_friends_are_friends_and_nobody_else() -> None:
 
 
 def test_its_conversations_and_its_workspace_are_there() -> None:
-    """The session of before holds the words of before; links in the workspace lead nowhere new."""
+    """What was said to the old gateway is in a session of the new one; links in the workspace stay links."""
     sessions = json.loads(host("openclaw sessions --json"))["sessions"]
-    assert [session["key"] for session in sessions if "telegram" in session["key"] or session["key"] == "agent:main:main"]
+    assert "agent:main:main" in [session["key"] for session in sessions]
+    assert host(TRANSCRIPTS) == "True"
     workspace = "/home/openclaw/.openclaw/workspace"
     assert host(f"cat {workspace}/MEMORY.md") == "milk"
     assert host(f"readlink {workspace}/shadow") == "/etc/shadow"
@@ -146,15 +154,13 @@ def test_its_conversations_and_its_workspace_are_there() -> None:
 def test_nothing_of_the_old_one_is_left() -> None:
     """No unit, no state, no process, no way to be root by Docker, no token in clear."""
     assert host(f"id -nG {USER}") == USER
-    assert host(f"ls -A {HOME}/.config/systemd/user; ls -d {HOME}/.clawdbot {HOME}/clawd 2>/dev/null || true").split() == [
-        "default.target.wants"
-    ]
+    assert host(f"ls -A {HOME}/.config/systemd/user; ls -d {HOME}/.clawdbot {HOME}/clawd 2>/dev/null || true") == ""
     assert host(f"test ! -e /var/lib/systemd/linger/{USER}; pgrep -u {USER} -f 'clawdbot.*gateway' || true") == ""
-    assert host(f"grep -rlF '{TOKEN}' /etc /home /opt /var /run 2>/dev/null || true") == ""
+    assert host(f"grep -rlF '{TOKEN}' /etc /home /opt 2>/dev/null || true") == ""
 
 
 def test_the_backup_can_be_read() -> None:
-    """Root's alone; it holds configuration, state, workspace and unit as they were."""
+    """Root's alone; it holds configuration, state, workspace and unit as they were, their owner included."""
     archives = host("find /var/backups/lobsterpot -mindepth 1 -printf '%U %G %m %p\\n'").splitlines()
     assert [line.rpartition("/")[0] for line in archives] == ["0 0 600 /var/backups/lobsterpot"]
     path = archives[0].split()[3]
@@ -167,7 +173,9 @@ def test_the_backup_can_be_read() -> None:
         f".config/systemd/user/{UNIT}",
     ):
         assert f"{home}/{name}" in held
-    assert TOKEN in host(f"tar --extract --to-stdout --gzip --file {path} {home}/.clawdbot/clawdbot.json")
+    host(f"mkdir /root/back && tar --extract --gzip --directory /root/back --file {path}")
+    assert TOKEN in host(f"cat /root/back/{home}/.clawdbot/clawdbot.json")
+    assert host(f"stat -c '%U %a' /root/back/{home}/.clawdbot/clawdbot.json; rm -r /root/back") == f"{USER} 600"
 
 
 def test_a_second_run_finds_nothing(folder: Path) -> None:

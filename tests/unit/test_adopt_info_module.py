@@ -140,12 +140,13 @@ def test_every_form_of_store(run_module: RunModule, homes: Homes, kind: str, pro
 
 
 def test_workspaces_of_several_agents(run_module: RunModule, homes: Homes) -> None:
-    """Those outside the state are taken along under the agent's name; a link in the state is not."""
+    """Those outside the state are taken along under the agent's name, instead of one in there that no agent uses; a link is not."""
     home = homes.add("ada")
     config = {"agents": {"defaults": {"workspace": "~/mine"}, "list": [{"id": "work", "workspace": str(home / "work")}]}}
     store = by_hand(home, "openclaw", config)
     for name in ("mine", "work"):
         (home / name).mkdir()
+    (store.folder / "workspace").mkdir()
     (store.folder / "agents").symlink_to("/etc")
     result = run_module("adopt_info", homes.arguments, fails=True)
     assert f"{store.folder / 'agents'}: Not a directory" in result["msg"]
@@ -239,7 +240,7 @@ def state_elsewhere(homes: Homes) -> dict[str, Any]:
         (the_gateways_own_user, "account_user: openclaw runs the gateway that was made by hand, and loses its login."),
         (a_state_is_there, "HOMES/openclaw/.openclaw is there: the new gateway has a state already, which is never overwritten."),
         (a_unit_of_the_system, "HOMES/units/clawdbot.service runs a gateway too: disable and remove it"),
-        (comments, "HOMES/ada/.clawdbot/clawdbot.json is no plain JSON, it may have comments."),
+        (comments, "HOMES/ada/.clawdbot/clawdbot.json is no plain JSON. Remove comments"),
         (includes, "HOMES/ada/.clawdbot/clawdbot.json includes other files"),
         (state_elsewhere, "clawdbot-gateway-work.service sets PROFILE to work: only what lies in HOMES/ada/.clawdbot can be adopted."),
     ],
