@@ -19,6 +19,7 @@ CODE = re.compile(r"\b[A-HJ-NP-Z2-9]{8}\b")
 PORTS = {"default": 9912, "friends": 9913, "public": 9914, "closed": 9915}
 ATTEMPTS = 4
 FRIEND, OWNER, STRANGER, GROUP, OTHER_GROUP = 42, 43, 99, -7, -8
+ELEVATED = 'CALL exec {"command": "echo outside", "elevated": true}'
 
 POLICY: dict[str, Any] = {
     "access_people": {"ada": {"telegram": FRIEND}, "owner": {"telegram": OWNER}},
@@ -39,6 +40,7 @@ POLICY: dict[str, Any] = {
     },
     "gateway_mention_patterns": ["\\bpot\\b"],
     "gateway_command_owners": ["telegram:owner"],
+    "gateway_reload_mode": "hybrid",
     "gateway_model": "scripted/obedient",
     "gateway_model_providers": {"scripted": {"base_url": "http://127.0.0.1:9911/v1", "models": ["obedient"]}},
     "gateway_secrets": {
@@ -103,10 +105,16 @@ class Chat:
         self.network, self.sender, self.chat = network, sender, chat
         self.api = f"http://127.0.0.1:{PORTS[account]}"
 
-    def heard(self) -> list[str]:
-        sent = self.network.fetch(f"{self.api}/test/sent") or []
+    def sent(self) -> list[dict[str, Any]]:
         here = self.chat or self.sender
-        return [str(message["text"]) for message in sent if message["chat"] == here and message["method"] == "sendMessage"]
+        return [message for message in self.network.fetch(f"{self.api}/test/sent") or [] if message["chat"] == here]
+
+    def heard(self) -> list[str]:
+        return [str(message["text"]) for message in self.sent() if message["method"] == "sendMessage"]
+
+    def results(self) -> list[str]:
+        """What came of tools; the bot may tell of its work first and put the result in that message's place."""
+        return [str(message["text"]) for message in self.sent() if message["text"].startswith("RESULT ")]
 
     def writes(self, text: str) -> None:
         """Write, and see the bot take it."""
@@ -119,6 +127,13 @@ class Chat:
         self.writes(text)
         wait_for(lambda: len(self.heard()) > before, f"the bot answers {text!r}", 300)
         return self.heard()[before]
+
+    def calls(self, order: str) -> str:
+        """Have the model call a tool and return what came of it."""
+        before = len(self.results())
+        self.writes(order)
+        wait_for(lambda: len(self.results()) > before, f"the bot answers {order!r}", 300)
+        return self.results()[before]
 
 
 @pytest.fixture
@@ -174,3 +189,44 @@ class TestGroups:
 
     def test_a_group_that_is_not_named_is_ignored(self, network: Network, silence: Any) -> None:
         silence(Chat(network, "default", FRIEND, OTHER_GROUP), "@lab_bot hello there")
+
+
+@pytest.mark.usefixtures("gateway")
+class TestCommands:
+    def test_an_owners_command_is_the_owners(self, network: Network) -> None:
+        """Who may talk to the agent does not yet decide where its answers go."""
+        assert Chat(network, "friends", OWNER).says("/send inherit") == "⚙️ Send policy set to inherit."
+        assert "couldn't produce or deliver a reply" in Chat(network, "friends", FRIEND).says("/send inherit")
+
+    def test_nobody_leaves_the_sandbox(self, network: Network) -> None:
+        """Not the owner either."""
+        for sender in (OWNER, FRIEND):
+            assert "Failing gates: enabled (tools.elevated.enabled" in Chat(network, "friends", sender).calls(ELEVATED)
+
+
+def take_up(gateway: RealGateway, **variables: Any) -> None:
+    """Deploy the policy with other variables, and wait until the running gateway says that it took them up."""
+    before = gateway.log.read_text().count("config hot reload applied")
+    deploy(gateway, {**POLICY, **variables})
+    wait_for(lambda: gateway.log.read_text().count("config hot reload applied") > before, "it takes the change up", 300)
+
+
+class TestWithoutARestart:
+    """S12: a changed policy counts for the next message, and the process that answers is the same."""
+
+    @pytest.fixture(autouse=True)
+    def one_process(self, gateway: RealGateway, network: Network) -> Iterator[None]:
+        yield
+        assert network.processes[-1].poll() is None
+        assert gateway.log.read_text().count("[gateway] ready") == 1
+
+    def test_only_who_is_named_leaves_the_sandbox(self, gateway: RealGateway, network: Network) -> None:
+        take_up(gateway, gateway_elevated_senders={"telegram": ["ada"]})
+        assert Chat(network, "friends", FRIEND).calls(ELEVATED) == 'RESULT "outside"'
+        assert "Failing gates: allowFrom (tools.elevated.allowFrom" in Chat(network, "friends", OWNER).calls(ELEVATED)
+
+    def test_one_channel(self, gateway: RealGateway, network: Network) -> None:
+        """A group that is named from now on."""
+        telegram = POLICY["gateway_channels"]["telegram"]
+        take_up(gateway, gateway_channels={"telegram": {**telegram, "groups": {str(GROUP): {}, str(OTHER_GROUP): {}}}})
+        assert Chat(network, "default", FRIEND, OTHER_GROUP).says("@lab_bot and now?") == "OK"
