@@ -87,6 +87,8 @@ def _refuse(given: Mapping[str, Any], pointers: Iterable[str], problems: Problem
         problems.add("egress_mode", f"allowlist goes by a proxy, and {lacks}")
     if given["gateway_runtime"] == "container":
         problems.add("gateway_runtime", "a container was tried with openclaw alone. Choose host, or gateway_product: openclaw.")
+    if given["gateway_reload_mode"] != "off":
+        problems.add("gateway_reload_mode", "clawdbot does not tell what it runs with. Choose off, or gateway_product: openclaw.")
     for name in given["gateway_model_keys"]:
         if name not in _KEYS and name not in given["gateway_model_providers"]:
             problems.add(f"gateway_model_keys.{name}", "clawdbot does not know this provider. Say where it is in gateway_model_providers.")
