@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shlex
 import subprocess
@@ -211,7 +212,7 @@ def test_a_new_secret_never_meets_the_old_process(gateway: Host) -> None:
     extra: dict[str, object] = {"gateway_secrets": {"talk": {"key": AWKWARD, "other": "of-nobody-else"}}}
     extra |= {"gateway_config_extra": {"talk": {"apiKey": {"source": "file", "provider": "hostfile", "id": "/talk/other"}}}}
     done = site("--tags", "gateway", "--extra-vars", json.dumps(extra))
-    assert "Stop a gateway that would not know a new secret" in done.stdout
+    assert re.search(r"Stop a gateway that would not know a new secret\] \*+\nchanged: ", done.stdout)
     assert "Missing env var" not in gateway.run(f"journalctl --unit {UNIT} --output cat")
     assert json.loads(gateway.run("clawdbot config get talk.apiKey --json")) == "of-nobody-else"
 
