@@ -97,7 +97,7 @@ def test_every_variable_has_a_case() -> None:
 
 def test_the_role_passes_every_variable(run_module: RunModule) -> None:
     """The task of the role names each option of the module; the module's defaults are those of the roles."""
-    tasks = yaml.safe_load((PROJECT / "roles/gateway/tasks/preflight.yml").read_text())
+    tasks = yaml.safe_load((PROJECT / "roles/gateway/tasks/policy.yml").read_text())
     passed = next(task["gateway_policy"] for task in tasks if "gateway_policy" in task)
     assert set(passed) == set(VARIABLES)
     required = {name: VARIABLES[name] for name in ("account_home", "log_file", "secrets_file")}
