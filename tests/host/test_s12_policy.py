@@ -71,3 +71,10 @@ def test_an_agent_that_only_reads(policy: Host, tool: str, arguments: dict[str, 
     """gateway_read_only, after the test above: no shell, no messages, no file outside the sandbox, and a file of its own is read."""
     assert answer in policy.agent(tool, arguments, "s12-read-only")
     assert policy.run("find /home/openclaw -name written") == ""
+
+
+def test_what_it_cannot_take_up_is_brought_by_a_restart(policy: Host, tmp_path: Path) -> None:
+    before = process(policy)
+    deploy(tmp_path, {**READ_ONLY, "gateway_port": 18790})
+    assert in_use(policy)["gateway"]["port"] == 18790
+    assert process(policy) != before
