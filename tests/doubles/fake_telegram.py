@@ -2,13 +2,14 @@
 
 It imitates https://core.telegram.org/bots/api as far as the gateways use it: `getMe`, `getUpdates` with offset and long poll, `sendMessage`
 and its relatives, which return a message, files included (the text is then the whole form); every other method answers `true`. Tokens are
-not checked. Three addresses are for the test alone:
+not checked. Four addresses are for the test alone:
 
     POST /test/say   {"sender": 42, "text": "hello"}   somebody writes to the bot in a private chat; in a group with "chat": -7, under
                                                        another name with "name"
     GET  /test/sent?since=0&wait=0                     all that the bot has sent, as [{"chat": 42, "text": "..."}, ...]; from a number on,
                                                        and when there is nothing yet, up to so many seconds later
     GET  /test/unread                                  how many messages the bot has not taken yet
+    GET  /test/token                                   the token that the bot came with last
 
 It listens on 127.0.0.1, port 9912 or the one named on the command line, by TLS when the files of a certificate and a key are named
 after it, and needs nothing but Python.
@@ -39,6 +40,7 @@ class Chats:
         self.changed = threading.Condition()
         self.updates: list[dict[str, Any]] = []
         self.sent: list[dict[str, Any]] = []
+        self.token = ""
         self.count = int(time.time())  # numbers grow, for a bot that remembers those of an earlier run
 
     def say(self, sender: int, text: str, chat_id: int = 0, name: str = "") -> None:
@@ -130,7 +132,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(CHATS.heard(int(parameters.get("since", 0)), float(parameters.get("wait", 0))))
         elif path == "/test/unread":
             self.reply(CHATS.unread())
+        elif path == "/test/token":
+            self.reply(CHATS.token)
         elif method == "getMe":
+            CHATS.token = path.split("/")[1].removeprefix("bot")
             self.reply({"ok": True, "result": BOT})
         elif method == "getUpdates":
             updates = CHATS.poll(int(parameters.get("offset") or 0), float(parameters.get("timeout") or 0))

@@ -25,3 +25,14 @@ def model(gateway: Host) -> Iterator[Host]:
     wait_for(lambda: gateway.code("ss -Hltn sport = :9911 | grep -q .") == 0, "the scripted model listens", 15)
     yield gateway
     gateway.run("systemctl stop scripted-model 2>/dev/null || true")
+
+
+@pytest.fixture(scope="module")
+def bot_api(gateway: Host) -> Iterator[str]:
+    """The address of a fake Telegram on the host's loopback."""
+    source = (ROOT / "tests" / "doubles" / "fake_telegram.py").read_text()
+    gateway.run("cat >/opt/fake_telegram.py <<'PYTHON'\n" + source + "\nPYTHON\n")
+    gateway.run("systemd-run --quiet --unit fake-telegram python3 /opt/fake_telegram.py")
+    wait_for(lambda: gateway.code("ss -Hltn sport = :9912 | grep -q .") == 0, "the fake Telegram listens", 15)
+    yield "http://127.0.0.1:9912"
+    gateway.run("systemctl stop fake-telegram")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.attack import UNIT, Host, playbook
+from tests.host.attack import UNIT, Host, playbook, wait_for
 
 ROTATE = "playbooks/rotate.yml"
 SECRETS = "/etc/openclaw/secrets.json"
@@ -104,6 +104,34 @@ def test_the_key_of_a_provider(gateway: Host, tmp_path: Path) -> None:
     finally:
         assert rotate(tmp_path, "models/anthropic").returncode == 0
     assert json.loads(gateway.run(f"cat {SECRETS}")) == before
+
+
+def test_the_token_of_a_channel(gateway: Host, bot_api: str, tmp_path: Path) -> None:
+    """The bot comes back with the new token, and the gateway is ready; the old one is nowhere on the host."""
+
+    def variables(token: str) -> dict[str, object]:
+        return {"gateway_channels": {"telegram": {"api_root": bot_api}}, "gateway_secrets": {"telegram": {"botToken": token}}}
+
+    def deploy(given: dict[str, object]) -> None:
+        (tmp_path / "channel.json").write_text(json.dumps(given))
+        playbook("--tags", "gateway", "--extra-vars", f"@{tmp_path}/channel.json")
+
+    def comes_with(token: str) -> bool:
+        asked = f"import urllib.request as u; print(u.urlopen('{bot_api}/test/token', timeout=5).read().decode())"
+        return bool(json.loads(gateway.run(f'python3 -c "{asked}"')) == token)
+
+    old, new = (f"{number}:{secrets.token_hex(16)}" for number in (1001, 1002))
+    deploy(variables(old))
+    try:
+        wait_for(lambda: comes_with(old), "the bot comes with its token")
+        done = rotate(tmp_path, "telegram/botToken", **variables(new))
+        assert done.returncode == 0, done.stdout[-2000:]
+        wait_for(lambda: comes_with(new), "the bot comes with the new token")
+        assert gateway.ready()
+        assert with_needle(gateway, old, SEARCH) == ["0", "0"]
+        assert [value for value in (old, new) if value in done.stdout + done.stderr] == []
+    finally:
+        deploy({})
 
 
 @pytest.mark.parametrize("name", ["telegram/botToken", "../../root", ""])

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.host.attack import CONFIG, UNIT, Host, playbook, wait_for
-from tests.lab import ROOT
 
 STATE = "/home/openclaw/.openclaw"
 API = "http://127.0.0.1:9912"
@@ -47,15 +46,12 @@ class Telegram:
 
 
 @pytest.fixture(scope="module")
-def telegram(model: Host) -> Iterator[Telegram]:
+def telegram(model: Host, bot_api: str) -> Iterator[Telegram]:  # noqa: ARG001 - the channel of these tests, at API
     """The host with a Telegram channel, for the time of these tests."""
-    source = (ROOT / "tests" / "doubles" / "fake_telegram.py").read_text()
-    model.run("cat >/opt/fake_telegram.py <<'PYTHON'\n" + source + "\nPYTHON\n")
-    model.run("systemd-run --quiet --unit fake-telegram python3 /opt/fake_telegram.py")
     model.run(f"cp -a {CONFIG} /root/config.away; python3 - <<'PYTHON'\n{ADD_CHANNEL}\nPYTHON\nsystemctl restart {UNIT}")
     model.wait_until_ready()
     yield Telegram(model)
-    model.run(f"cp -a /root/config.away {CONFIG}; rm /root/config.away; systemctl restart {UNIT}; systemctl stop fake-telegram")
+    model.run(f"cp -a /root/config.away {CONFIG}; rm /root/config.away; systemctl restart {UNIT}")
     model.wait_until_ready()
 
 
