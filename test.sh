@@ -44,9 +44,9 @@ the_long_scenario() {
 
 the_other_scenarios() {
   step "archives from the real registry; senders on real gateways, under faults and attack" pytest tests/integration
-  step "Debian 13, upgraded, and moved into a container and back (molecule upgrade)" molecule test --scenario-name upgrade
   step "the other product (molecule clawdbot)" molecule test --scenario-name clawdbot
   step "a gateway set up by hand, adopted (molecule adopt)" molecule test --scenario-name adopt
+  step "Debian 13, upgraded, and moved into a container and back (molecule upgrade)" molecule test --scenario-name upgrade
   step "unsafe input (molecule refuses)" molecule test --scenario-name refuses
 }
 
