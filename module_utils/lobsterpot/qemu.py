@@ -38,7 +38,10 @@ FIRMWARE = {
 # And one processor: two would take turns on that thread, and wait for each other.
 # The guest's clock counts instructions, a nanosecond each, and the time it idles. It is then as quick as a real machine by its own
 # clock, and no deadline inside passes because emulation is slow: the gateway gives a thread five seconds to start, and would give up.
-EMULATION = ["-accel", "tcg,thread=single,tb-size=1024", "-icount", "shift=0", "-cpu", "max", "-smp", "1"]
+EMULATION = ["-accel", "tcg,thread=single,tb-size=1024", "-icount", "shift=0"]
+
+# All that qemu can emulate, but for "quick" string instructions (erms): they go byte by byte there. Copying memory took a third of the time without.
+EMULATED = {"x64": "max,erms=off", "arm64": "max"}
 
 # What qemu itself may no longer do once it runs: qemu(1), -sandbox.
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
@@ -69,7 +72,8 @@ def qemu_command(arch: str, *, accelerator: str, cpus: int, memory: int, firmwar
     """
     machine = {"x64": "q35,usb=off,vmport=off,smbus=off", "arm64": "virt"}[arch]
     command = [EMULATORS[arch], "-nodefaults", "-no-user-config", "-display", "none"]
-    command += ["-machine", machine, *(EMULATION if accelerator == "tcg" else ["-accel", accelerator, "-cpu", "host", "-smp", str(cpus)])]
+    emulated = [*EMULATION, "-cpu", EMULATED[arch], "-smp", "1"]
+    command += ["-machine", machine, *(emulated if accelerator == "tcg" else ["-accel", accelerator, "-cpu", "host", "-smp", str(cpus)])]
     command += ["-m", str(memory // MIB), "-sandbox", SANDBOX]
     if firmware:
         command += ["-bios", firmware]

@@ -47,7 +47,7 @@ def command(arch: str = "x64", accelerator: str = "tcg", network: str = "passt",
 
 X64_TCG = """
 qemu-system-x86_64 -nodefaults -no-user-config -display none
--machine q35,usb=off,vmport=off,smbus=off -accel tcg,thread=single,tb-size=1024 -icount shift=0 -cpu max -smp 1 -m 4096
+-machine q35,usb=off,vmport=off,smbus=off -accel tcg,thread=single,tb-size=1024 -icount shift=0 -cpu max,erms=off -smp 1 -m 4096
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -drive file=disk.qcow2,if=none,id=disk,format=qcow2,discard=unmap -device virtio-blk-pci,drive=disk
 -drive file=seed.iso,if=none,id=seed,format=raw,readonly=on -device virtio-blk-pci,drive=seed
@@ -69,7 +69,7 @@ def test_command_line() -> None:
         ("x64", "kvm", "passt", "", {"-accel": "kvm", "-icount": "", "-cpu": "host", "-smp": "2"}),
         ("x64", "hvf", "passt", "", {"-accel": "hvf", "-icount": "", "-cpu": "host", "-smp": "2"}),
         ("x64", "tcg", "user", "", {"-netdev": "user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:40022-10.0.2.15:22"}),
-        ("arm64", "tcg", "passt", "/fw/QEMU_EFI.fd", {"-machine": "virt", "-bios": "/fw/QEMU_EFI.fd"}),
+        ("arm64", "tcg", "passt", "/fw/QEMU_EFI.fd", {"-machine": "virt", "-cpu": "max", "-bios": "/fw/QEMU_EFI.fd"}),
     ],
 )
 def test_other_machines_differ_in_this_only(arch: str, accelerator: str, network: str, firmware: str, changed: dict[str, str]) -> None:
