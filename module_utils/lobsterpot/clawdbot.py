@@ -76,19 +76,18 @@ def clawdbot(config: Mapping[str, Any], given: Mapping[str, Any], pointers: Iter
 
 def _refuse(given: Mapping[str, Any], pointers: Iterable[str], problems: Problems) -> None:
     """Name what a policy asks for and clawdbot has no word for."""
-    lacks = "clawdbot knows no such thing. Leave it out, or choose gateway_product: openclaw."
-    if given["gateway_command_owners"]:
-        problems.add("gateway_command_owners", lacks)
-    if given["gateway_plugins"]:
-        problems.add("gateway_plugins", lacks)
-    if given["gateway_session_scope"] == "per-account-channel-peer":
-        problems.add("gateway_session_scope", lacks)
-    if given["proxy_url"]:
-        problems.add("egress_mode", f"allowlist goes by a proxy, and {lacks}")
-    if given["gateway_runtime"] == "container":
-        problems.add("gateway_runtime", "a container was tried with openclaw alone. Choose host, or gateway_product: openclaw.")
-    if given["gateway_reload_mode"] != "off":
-        problems.add("gateway_reload_mode", "clawdbot does not tell what it runs with. Choose off, or gateway_product: openclaw.")
+    or_openclaw = "or gateway_product: openclaw."
+    lacks = f"clawdbot knows no such thing. Leave it out, {or_openclaw}"
+    for name, asked, why in (
+        ("gateway_command_owners", given["gateway_command_owners"], lacks),
+        ("gateway_plugins", given["gateway_plugins"], lacks),
+        ("gateway_session_scope", given["gateway_session_scope"] == "per-account-channel-peer", lacks),
+        ("egress_mode", given["proxy_url"], f"allowlist goes by a proxy, and {lacks}"),
+        ("gateway_runtime", given["gateway_runtime"] == "container", f"a container was tried with openclaw alone. Choose host, {or_openclaw}"),
+        ("gateway_reload_mode", given["gateway_reload_mode"] != "off", f"clawdbot does not tell what it runs with. Choose off, {or_openclaw}"),
+    ):
+        if asked:
+            problems.add(name, why)
     for name in given["gateway_model_keys"]:
         if name not in _KEYS and name not in given["gateway_model_providers"]:
             problems.add(f"gateway_model_keys.{name}", "clawdbot does not know this provider. Say where it is in gateway_model_providers.")
