@@ -83,8 +83,8 @@ def _refuse(given: Mapping[str, Any], pointers: Iterable[str], problems: Problem
         ("gateway_plugins", given["gateway_plugins"], lacks),
         ("gateway_session_scope", given["gateway_session_scope"] == "per-account-channel-peer", lacks),
         ("egress_mode", given["proxy_url"], f"allowlist goes by a proxy, and {lacks}"),
-        ("gateway_runtime", given["gateway_runtime"] == "container", f"a container was tried with openclaw alone. Choose host, {or_openclaw}"),
-        ("gateway_reload_mode", given["gateway_reload_mode"] != "off", f"clawdbot does not tell what it runs with. Choose off, {or_openclaw}"),
+        ("gateway_runtime", given["gateway_runtime"] == "container", f"that was tried with openclaw alone. Choose host, {or_openclaw}"),
+        ("gateway_reload_mode", given["gateway_reload_mode"] != "off", f"it does not tell what it runs with. Choose off, {or_openclaw}"),
     ):
         if asked:
             problems.add(name, why)

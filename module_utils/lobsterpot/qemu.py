@@ -40,7 +40,7 @@ FIRMWARE = {
 # clock, and no deadline inside passes because emulation is slow: the gateway gives a thread five seconds to start, and would give up.
 EMULATION = ["-accel", "tcg,thread=single,tb-size=1024", "-icount", "shift=0"]
 
-# All that qemu can emulate, but for "quick" string instructions (erms): they go byte by byte there. Without them copying memory took a third of
+# All that qemu can emulate, but for "quick" string instructions (erms): they go byte by byte there. Without, copying memory took a third of
 # the time.
 EMULATED = {"x64": "max,erms=off", "arm64": "max"}
 

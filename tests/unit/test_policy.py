@@ -72,8 +72,8 @@ def test_the_same_variables_for_clawdbot(case: Case) -> None:
             },
             "gateway_channels.signal.group_policy: clawdbot cannot wait for a mention on Signal.",
         ),
-        ({"gateway_runtime": "container"}, "gateway_runtime: a container was tried with openclaw alone."),
-        ({"gateway_reload_mode": "hybrid"}, "gateway_reload_mode: clawdbot does not tell what it runs with."),
+        ({"gateway_runtime": "container"}, "gateway_runtime: that was tried with openclaw alone."),
+        ({"gateway_reload_mode": "hybrid"}, "gateway_reload_mode: it does not tell what it runs with."),
         ({"gateway_model_keys": {"rack": "test-key-of-no-account"}}, "gateway_model_keys.rack: clawdbot does not know this provider."),
         (
             {"access_channels": {"telegram": {"accounts": {"work": {"allow": ["42"]}}}}},
