@@ -83,7 +83,7 @@ def gateway(network: Network, release: Path, tmp_path_factory: pytest.TempPathFa
 
 def test_they_start_to_connect(gateway: RealGateway) -> None:
     """They get as far as the network, which there is none of."""
-    wait_for(lambda: all(words in gateway.log.read_text() for words in CONNECTING.values()), "channels start to connect", 300)
+    wait_for(lambda: all(words in gateway.log.read_text() for words in CONNECTING.values()), "channels start to connect", 600)
     assert "only available for trusted plugins" not in gateway.log.read_text()
 
 
