@@ -80,7 +80,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 config:
-  description: The gateway's configuration, without the sandbox's image and list of system calls, and without where plugins lie.
+  description: The gateway's configuration, without the sandbox's image and list of system calls.
   returned: success
   type: dict
 variables:

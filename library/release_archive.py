@@ -82,7 +82,7 @@ archive:
   returned: always
   type: str
 plugins:
-  description: Channels whose plugin is in the release, as C(node_modules/@openclaw/NAME).
+  description: Channels whose plugin is in the release, in C(npm).
   returned: always
   type: list
   elements: str
@@ -99,7 +99,17 @@ import sys
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.archive import build_folder, build_once, cached, finish, pack, prepare_tree, unpack_plugin
+from ansible.module_utils.lobsterpot.archive import (
+    PLUGINS,
+    build_folder,
+    build_once,
+    cached,
+    finish,
+    pack,
+    plugin_project,
+    prepare_tree,
+    unpack_plugin,
+)
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.lockfile import integrity, lock_problems, pinned_plugins, release_id
 
@@ -153,13 +163,13 @@ def npm(module: AnsibleModule, call: list[str], folder: Path, cache: Path) -> No
 
 
 def install_plugin(module: AnsibleModule, name: str, pin: str, tree: Path, cache: Path) -> None:
-    """Fetch the plugin of a channel, check it against its pin and put it beside the gateway."""
+    """Fetch the plugin of a channel, check it against its pin and put it into the release."""
     package = f"@openclaw/{name}@{module.params['version']}"
     npm(module, ["pack", package], tree, cache)
     (fetched,) = tree.glob("*.tgz")
     if (found := integrity(fetched.read_bytes())) != pin:
         raise LobsterpotError(f"{package} is not what is locked: it has {found}, locked is {pin}. Find out why before you use it.")
-    unpack_plugin(fetched, tree / "node_modules" / "@openclaw" / name)
+    unpack_plugin(fetched, tree, name)
     fetched.unlink()
 
 
@@ -171,6 +181,8 @@ def build(module: AnsibleModule, cache: Path, archive: Path, inputs: dict[str, b
         for name, content in inputs.items():
             (tree / name).write_bytes(content)
         npm(module, ["ci", "--os=linux", f"--cpu={params['arch']}", "--libc=glibc"], tree, cache)
+        if plugins:
+            plugin_project(tree, plugins, params["version"])
         for name, pin in plugins.items():
             install_plugin(module, name, pin, tree, cache)
         prepare_tree(tree, params["product"], params["version"], params["arch"])
@@ -200,7 +212,7 @@ def ensure(module: AnsibleModule) -> dict[str, object]:
         raise LobsterpotError(f"{lock_dir / 'package-lock.json'} is not JSON: {error}") from error
     if problems:
         raise LobsterpotError(f"{lock_dir / 'package-lock.json'} cannot be trusted: " + "; ".join(problems))
-    extra = [json.dumps(plugins, sort_keys=True).encode()] if plugins else []
+    extra = [json.dumps({PLUGINS: plugins}, sort_keys=True).encode()] if plugins else []
     name = release_id(params["version"], params["arch"], *inputs.values(), *extra)
     archive = cache / f"{params['product']}-{name}.tar.zst"
     result: dict[str, object] = {"id": name, "archive": str(archive), "sha256": "", "plugins": list(plugins), "changed": False}

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,11 @@ ELF_MACHINES = {"x64": 62, "arm64": 183}
 # first start, inside its own directory. That directory is read-only to it. What is left to do there (pruning files of an
 # older version, fetching a native add-on) does not apply to a fresh tree with every add-on locked.
 LIFECYCLE_MARKER = ".openclaw-lifecycle-pending"
+
+# Plugins of channels lie in a release as the gateway's own installer leaves them in `npm` of its state (its documentation,
+# plugins/dependency-resolution), and a link there leads to them: one that it finds elsewhere it loads, but does not trust
+# (resolvePluginTrust of 2026.9.6).
+PLUGINS = "npm/projects/channels"
 
 
 def elf_machine(path: Path) -> int | None:
@@ -62,10 +67,23 @@ def prepare_tree(tree: Path, product: str, version: str, arch: str) -> None:
     (tree / "release.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
-def unpack_plugin(archive: Path, folder: Path) -> None:
-    """Unpack what `npm pack` fetched, whose files lie under one folder, into `folder`. Python can do it safely only from 3.11.4 on."""
+def plugin_project(tree: Path, channels: Iterable[str], version: str) -> None:
+    """Write the package.json by which the gateway knows the plugins of channels for installs of official packages."""
+    folder = tree / PLUGINS
+    folder.mkdir(parents=True)
+    project = {"private": True, "dependencies": {f"@openclaw/{channel}": version for channel in channels}}
+    (folder / "package.json").write_text(json.dumps(project, indent=2) + "\n")
+
+
+def unpack_plugin(archive: Path, tree: Path, channel: str) -> None:
+    """Unpack what `npm pack` fetched, whose files lie under one folder. Python can do it safely only from 3.11.4 on."""
+    folder = tree / PLUGINS / "node_modules" / "@openclaw" / channel
     folder.mkdir(parents=True)
     subprocess.run(["tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1", "--no-same-owner"], check=True)
+    # The gateway that it belongs to. Where the link is missing, the gateway wants to make it at its start.
+    modules = folder / "node_modules"
+    modules.mkdir(exist_ok=True)
+    (modules / "openclaw").symlink_to(os.path.relpath(tree / "node_modules" / "openclaw", modules))
 
 
 def _normalised(info: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -172,7 +172,7 @@ def packed(name: str) -> bytes:
 
 
 def test_the_plugins_of_channels(run_module: RunModule, lab: Lab) -> None:
-    """Only those of the channels that are asked for and pinned; they lie beside the gateway, and the release bears another name."""
+    """Only those of the channels that are asked for and pinned; they lie in a project of their own, and the release bears another name."""
     plain = run_module("release_archive", lab.arguments())
     content = packed("slack")
     (lab.folder / "slack.tgz").write_bytes(content)
@@ -184,7 +184,13 @@ def test_the_plugins_of_channels(run_module: RunModule, lab: Lab) -> None:
     assert [call.split()[:2] for call in lab.calls()[1:]] == [["ci", "--os=linux"], ["pack", "@openclaw/slack@2026.9.6"]]
     assert made["id"] != plain["id"]
     names = unpacked(made["archive"])
-    assert "node_modules/@openclaw/slack/openclaw.plugin.json" in names
+    project = "npm/projects/channels"
+    _, written = names[f"{project}/package.json"]
+    assert isinstance(written, bytes)
+    assert json.loads(written) == {"private": True, "dependencies": {"@openclaw/slack": "2026.9.6"}}
+    assert f"{project}/node_modules/@openclaw/slack/openclaw.plugin.json" in names
+    link = names[f"{project}/node_modules/@openclaw/slack/node_modules/openclaw"]
+    assert link[1] == "../../../../../../../node_modules/openclaw"
     assert not [name for name in names if name.endswith(".tgz")]
     assert run_module("release_archive", lab.arguments(channels=["telegram"]))["id"] == plain["id"]
 
