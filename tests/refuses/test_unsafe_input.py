@@ -44,7 +44,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
         {"gateway_version": "2026.1.1"},
         ["no lock file for openclaw 2026.1.1", "Locked are: 2026.9.5, 2026.9.6", "playbooks/lock.yml"],
     ),
-    "an unknown product": ({"gateway_product": "moltbot"}, ["gateway_product must be openclaw"]),
+    "an unknown product": ({"gateway_product": "moltbot"}, ["value of gateway_product must be one of: openclaw, clawdbot, got: moltbot"]),
     # What else can be wrong with the policy is in tests/unit/test_policy.py.
     "all that is wrong at once": (
         {
