@@ -85,12 +85,9 @@ def workspaces(config: Mapping[str, Any], product: str, home: Path, state: Path)
     """Return where agents work outside the state directory, with the name that each has below it from now on."""
     agents = _mapping(config, "agents")
     default = _mapping(agents, "defaults").get("workspace") or (home / "clawd" if product == "clawdbot" else state / "workspace")
-    roster = agents.get("list")
-    own = (
-        {f"workspace-{agent['id']}": agent["workspace"] for agent in roster if isinstance(agent, Mapping) and agent.get("workspace")}
-        if (isinstance(roster, list))
-        else {}
-    )
+    listed = agents.get("list")
+    roster = listed if isinstance(listed, list) else []
+    own = {f"workspace-{agent['id']}": agent["workspace"] for agent in roster if isinstance(agent, Mapping) and agent.get("workspace")}
     found = {}
     for target, place in {"workspace": default, **own}.items():
         path = os.path.normpath(re.sub(r"^~(?=$|/)", str(home), str(place)))

@@ -45,10 +45,7 @@ def cable() -> Iterator[None]:
 
 def test_it_restarts(gateway: Host) -> None:
     """S10: after a reboot all is back with nobody logged in: gateway, UFW, forward rule, fail2ban, AppArmor, the bound on its bounds."""
-    boot = gateway.run("cat /proc/sys/kernel/random/boot_id")
-    gateway.run("systemctl reboot", check=False)
-    lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
-    wait_for(lambda: gateway.code(f"test $(cat /proc/sys/kernel/random/boot_id) != {boot.strip()}") == 0, "another boot", 300)
+    lab.reboot(gateway.name)
     gateway.wait_until_ready(420)
     assert gateway.run("systemctl --failed --no-legend --plain") == ""
     assert "Status: active" in gateway.run("ufw status")
