@@ -13,14 +13,22 @@ from tests.host.attack import CONFIG, UNIT, Host, playbook
 
 PATTERN = {"gateway_reload_mode": "hybrid", "gateway_mention_patterns": ["\\bpot\\b"]}
 READ_ONLY = {**PATTERN, "gateway_read_only": True}
+WRITTEN = "gateway : Gateway | Write configuration, unit and command, the configuration checked by the gateway itself"
 
 
-def deploy(folder: Path, variables: dict[str, Any]) -> str:
-    """Run the gateway's part of site.yml with the variables; return how many changes there were, as `changed=N`."""
+def deploy(folder: Path, variables: dict[str, Any]) -> list[str]:
+    """Run the gateway's part of site.yml with the variables; return the tasks that changed something. Its words are shown on failure."""
     file = folder / "variables.json"
     file.write_text(json.dumps(variables))
-    done = playbook("--tags", "gateway", "--extra-vars", f"@{file}")
-    return next(word for word in done.stdout.split() if word.startswith("changed="))
+    said = playbook("--diff", "--tags", "gateway", "--extra-vars", f"@{file}").stdout
+    print(said)
+    task, changed = "", []
+    for line in said.splitlines():
+        if line.startswith("TASK ["):
+            task = line.removeprefix("TASK [").rpartition("]")[0]
+        elif line.startswith("changed: "):
+            changed.append(task)
+    return changed
 
 
 def process(gateway: Host) -> str:
@@ -49,11 +57,13 @@ def policy(model: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
 def test_a_changed_policy_needs_no_restart(policy: Host, tmp_path: Path) -> None:
     """A change that is only read and one that the gateway acts on: the process stays, and the second run changes nothing."""
     before = process(policy)
-    assert deploy(tmp_path, PATTERN) == "changed=1"
+    changed = deploy(tmp_path, PATTERN)
+    print(policy.run(f"journalctl --unit {UNIT} --lines 40 --output short-precise"))
+    assert changed == [WRITTEN]
     assert in_use(policy)["messages"]["groupChat"]["mentionPatterns"] == ["\\bpot\\b"]
-    assert deploy(tmp_path, READ_ONLY) == "changed=1"
+    assert deploy(tmp_path, READ_ONLY) == [WRITTEN]
     assert "group:fs" in in_use(policy)["tools"]["allow"]
-    assert deploy(tmp_path, READ_ONLY) == "changed=0"
+    assert deploy(tmp_path, READ_ONLY) == []
     assert process(policy) == before
 
 
