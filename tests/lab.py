@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,14 @@ def base_image(suite: str) -> str:
     return image
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Scenarios run side by side: one at a time looks what of the network is there, and adds what is missing."""
+    with Path("/run/lock/lobsterpot-lab").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def network() -> None:
     """One bridge, one neighbour, and a way out for the hosts' package manager."""
     if not quiet("ip", "link", "show", BRIDGE):
@@ -117,8 +127,9 @@ def netns(space: str, *command: str) -> list[str]:
 
 def laptop(command: list[str]) -> int:
     """Run a command on the laptop, whose virtual machines lie in the lab's folder; return its exit code."""
-    network()
-    namespace(LAPTOP, LAPTOP_NUMBER)
+    with alone():
+        network()
+        namespace(LAPTOP, LAPTOP_NUMBER)
     environment = {**os.environ, "LOBSTERPOT_VMS": str(VMS)}
     return subprocess.run(netns(LAPTOP, *command), check=False, env=environment).returncode
 
@@ -182,7 +193,6 @@ def wait_until_up(name: str, seconds: float = 60) -> None:
 
 def start(name: str, suite: str, number: int) -> dict[str, Any]:
     image = base_image(suite)
-    namespace(f"lp-{name}", number)
     four, six = address(number)
     key = operator_key()
     run(
@@ -239,13 +249,16 @@ def start(name: str, suite: str, number: int) -> dict[str, Any]:
 
 
 def up(names: list[str]) -> None:
-    network()
+    with alone():
+        network()
     STATE.mkdir(parents=True, exist_ok=True)
     for wanted in names:
         name, _, suite = wanted.partition(":")
         down([name])
         # Another clone may have hosts up: what counts is who hangs on the bridge.
-        number = next(n for n in range(10, 200) if not quiet("ip", "link", "show", f"lpv{n}"))
+        with alone():
+            number = next(n for n in range(10, 200) if not quiet("ip", "link", "show", f"lpv{n}"))
+            namespace(f"lp-{name}", number)
         variables = start(name, suite or SUITES[0], number)
         (STATE / f"host-{name}.json").write_text(json.dumps({"number": number, "variables": variables}))
 
