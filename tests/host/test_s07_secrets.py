@@ -61,10 +61,6 @@ def test_the_secrets_lie_where_they_should(gateway: Host) -> None:
 
 def test_no_copy_is_left_behind(gateway: Host) -> None:
     """S7: no archive, no staged file, no backup stays on the host after a run."""
-    assert (
-        gateway.run(
-            "find /etc /opt/openclaw -maxdepth 3 -name '.lobsterpot-*' -o -maxdepth 3 -name '*.bak' -o -maxdepth 3 -name '.secrets-*'"
-        )
-        == ""
-    )
+    names = r"\( -name '.lobsterpot-*' -o -name '*.bak' -o -name '.secrets-*' \) ! -name .resolv.conf.systemd-resolved.bak"
+    assert gateway.run(f"find /etc /opt/openclaw -maxdepth 3 {names}") == ""
     assert gateway.code("test -e /var/cache/lobsterpot") != 0

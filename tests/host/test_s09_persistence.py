@@ -9,7 +9,7 @@ import pytest
 from tests.host.attack import UNIT, USER, Host, playbook, wait_for
 
 # The places of everybody, which do not outlive a restart or from which nothing is run.
-EVERYBODY = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", "/run/lock", "/run/user", "/run/screen", "/var/lock")  # noqa: S108 - judged, not used
+EVERYBODY = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", "/run/lock", "/run/user", "/run/screen", "/run/cloud-init/tmp", "/var/lock")  # noqa: S108 - judged, not used
 WRITABLE = "find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -writable ! -type l -print 2>/dev/null"
 
 
