@@ -36,7 +36,7 @@ from tests.host.test_s09_persistence import (
 )
 from tests.host.test_s11_ssh import test_keys_only_after_a_key_was_proven
 from tests.host.test_s15_links import test_the_operators_terminal_is_out_of_reach
-from tests.host.test_unit_and_audit import test_exposure_of_the_unit, test_own_audit, test_the_process_has_no_privilege
+from tests.host.test_unit_and_audit import test_exposure_of_the_unit, test_the_process_has_no_privilege
 
 __all__ = [
     "found",
@@ -57,7 +57,6 @@ __all__ = [
     "test_no_socket_of_root_is_open_to_it",
     "test_nothing_others_can_read_holds_a_secret",
     "test_only_the_families_that_the_table_knows",
-    "test_own_audit",
     "test_ssh_refuses_it_even_with_a_key",
     "test_the_attempts_above_would_show",
     "test_the_operators_terminal_is_out_of_reach",
