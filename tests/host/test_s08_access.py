@@ -120,20 +120,26 @@ def test_what_is_approved_can_be_adopted(gateway: Host) -> None:
 
 def test_a_hostile_state_directory(gateway: Host) -> None:
     """S15: with a link to root's directory in place of the state, the play fails and the canary stays as it was."""
+    # A gateway that runs makes its state anew in the moment in which there is neither directory nor link.
     gateway.run(
-        "mkdir -m 0700 /root/canary-access; echo '{\"version\": 1}' >/root/canary-access/canary; touch -d 2020-01-01 /root/canary-access"
+        f"systemctl stop {UNIT}; mkdir -m 0700 /root/canary-access; "
+        "echo '{\"version\": 1}' >/root/canary-access/canary; touch -d 2020-01-01 /root/canary-access"
     )
     look = "find /root/canary-access -printf '%p %U %m %s %T@ %C@\\n'; cat /root/canary-access/canary"
     before = gateway.run(look)
-    for trap in (
-        f"mv {STATE}/credentials {STATE}/c.away; ln -s /root/canary-access {STATE}/credentials",
-        f"mv {STATE} {STATE}.away; ln -s /root/canary-access {STATE}",
-    ):
-        gateway.as_user(trap)
-        playbook("--extra-vars", '{"access_authoritative": true}', name="playbooks/access.yml", check=False)
-        playbook(name="playbooks/pairing.yml", check=False)
-        gateway.as_user(f"if [ -L {STATE} ]; then rm {STATE}; mv {STATE}.away {STATE}; fi")
-        gateway.as_user(f"if [ -L {STATE}/credentials ]; then rm {STATE}/credentials; mv {STATE}/c.away {STATE}/credentials; fi")
-    assert gateway.run(look) == before
-    assert gateway.run("find /home/openclaw -user root -print") == ""
-    gateway.run("rm -r /root/canary-access")
+    try:
+        for trap in (
+            f"mv {STATE}/credentials {STATE}/c.away; ln -sT /root/canary-access {STATE}/credentials",
+            f"mv {STATE} {STATE}.away; ln -sT /root/canary-access {STATE}",
+        ):
+            code, out = gateway.as_user(trap)
+            assert code == 0, out
+            playbook("--extra-vars", '{"access_authoritative": true}', name="playbooks/access.yml", check=False)
+            playbook(name="playbooks/pairing.yml", check=False)
+            gateway.as_user(f"if [ -L {STATE} ]; then rm {STATE}; mv {STATE}.away {STATE}; fi")
+            gateway.as_user(f"if [ -L {STATE}/credentials ]; then rm {STATE}/credentials; mv {STATE}/c.away {STATE}/credentials; fi")
+        assert gateway.run(look) == before
+        assert gateway.run("find /home/openclaw -user root -print") == ""
+    finally:
+        gateway.run(f"rm -r /root/canary-access; systemctl start {UNIT}")
+    gateway.wait_until_ready()
