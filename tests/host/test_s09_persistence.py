@@ -70,6 +70,23 @@ def test_nobody_logs_in_as_it(gateway: Host) -> None:
         gateway.as_user(f"cd; rm -f was-run; sed -i /was-run/d {files}")
 
 
+def test_no_compiled_code_is_kept(gateway: Host) -> None:
+    """S9: Node keeps nothing of what it compiled: it would run it again unseen, and it lies where its user can write. Without the setting
+    it does."""
+    places = f"/tmp /home/{USER} /proc/$(systemctl show -p MainPID --value {UNIT})/root/tmp"  # noqa: S108 - judged, not used
+    look = f"find {places} -name node-compile-cache -printf '%u\n'"
+    program = "/opt/openclaw/current/bin/node /opt/openclaw/current/node_modules/openclaw/openclaw.mjs"
+    forget = f"rm -rf /home/{USER}/.cache/tmp/node-compile-cache"
+    gateway.run(f"{forget}; openclaw config validate >/dev/null")
+    assert gateway.run(look) == ""
+    try:
+        keeping = "env $(grep -v COMPILE_CACHE /etc/openclaw/environment)"
+        gateway.run(f"/usr/local/lib/lobsterpot/run-as-{USER} {keeping} {program} config validate >/dev/null")
+        assert set(gateway.run(look).split()) == {USER}
+    finally:
+        gateway.run(forget)
+
+
 def test_bounds_of_all_that_it_runs(gateway: Host) -> None:
     """Neither the process table nor the memory of the host is its own: effective bounds of the service and of everything else."""
     uid = gateway.run(f"id -u {USER}").strip()
