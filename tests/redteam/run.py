@@ -74,6 +74,7 @@ def mutated(scene: Scene, mutations: Sequence[Mutation], tell: Tell) -> None:
         except (SystemExit, pytest.fail.Exception) as error:
             verdict = Verdict("not switched", str(error))
         off[mutation.id] = verdict, time.monotonic() - begin
+    scene.restore()
     scene.attacks(list(named.values()), lambda attack, verdict, _: on.update({attack.id: verdict}))
     for mutation in mutations:
         verdict, seconds = off[mutation.id]

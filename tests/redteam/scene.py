@@ -25,6 +25,7 @@ from tests.redteam.book import ACTORS, Attack, Mutation, Step
 from tests.redteam.chats import MODEL, TELEGRAM, Chats
 from tests.redteam.judge import GATEWAYS_OWN, NOT_SHOWN, Verdict, judge
 
+AWAY, STAGED = "/root/config.away", "/root/config.staged"  # the host's own, and with the arena's model and Telegram
 READS = re.compile(r"@(\w+)@")
 MERGE = f"""
 import json, os, shutil, sys
@@ -32,10 +33,12 @@ def merge(old, new):
     for key, value in new.items():
         old[key] = merge(old.get(key, {{}}), value) if isinstance(value, dict) else value
     return old
-config = json.load(open("{CONFIG}"))
-change = json.loads(sys.stdin.read())
+config = json.load(open(sys.argv[1]))
+text = json.dumps(merge(config, json.loads(sys.stdin.read())), indent=2)
+if text == open("{CONFIG}").read():
+    sys.exit(print("as it was"))
 with open("{CONFIG}.new", "w") as file:
-    json.dump(merge(config, change), file, indent=2)
+    file.write(text)
 shutil.copymode("{CONFIG}", "{CONFIG}.new")
 shutil.chown("{CONFIG}.new", "root", "{USER}")
 os.replace("{CONFIG}.new", "{CONFIG}")
@@ -43,9 +46,13 @@ os.replace("{CONFIG}.new", "{CONFIG}")
 
 
 class Scene:
-    """A host on the stage; `with Scene() as scene` sets it up and leaves the host as it was."""
+    """A host on the stage; `with Scene() as scene` sets it up and leaves the host as it was.
 
-    def __init__(self) -> None:
+    silent: no conversation, for who attacks in a shell. The gateway then stays as it is, which saves its starting twice.
+    """
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self.silent = silent
         self.host = Host()
         self.arena = Arena(NAME)
         self.chats = Chats(self.arena.space)
@@ -53,16 +60,21 @@ class Scene:
         self.canaries: dict[str, str] = {}
         self.neighbours = (f"10.213.0.{number}" for number in range(200, 250))
         self.neighbour = ""
+        self.ssh = ""
+        self.channels_changed = False
 
     # --------------------------------------------------------------------------------------------- set up, take down
     def __enter__(self) -> Scene:
         try:
             self.canaries = canaries.plant(self.host)
+            self.ssh = self.host.run("sshd -T | sed -n 's/^port //p' | head -n 1").strip()
             self.arena.__enter__()
             self.arena.serve("scripted_model", MODEL)
             self.arena.serve("fake_telegram", TELEGRAM)
-            self.host.run(f"test ! -e /root/config.away; cp -a {CONFIG} /root/config.away")
-            self.configure(self.settings())
+            if not self.silent:
+                self.host.run(f"test ! -e {AWAY}; cp -a {CONFIG} {AWAY}")
+                self.configure(self.settings(), AWAY)
+                self.host.run(f"cp -a {CONFIG} {STAGED}")
             self.meet()
         except BaseException:
             self.__exit__(None, None, None)
@@ -72,10 +84,7 @@ class Scene:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         canaries.uproot(self.host)
         self.actors.forget()
-        self.host.run("rm -f /root/config.before")
-        self.host.run(
-            f"test ! -e /root/config.away || {{ cp -a /root/config.away {CONFIG}; rm /root/config.away; systemctl restart {UNIT}; }}"
-        )
+        self.host.run(f"rm -f {STAGED}; test ! -e {AWAY} || {{ cp -a {AWAY} {CONFIG}; rm {AWAY}; systemctl restart {UNIT}; }}")
         self.arena.__exit__(kind, error, trace)
 
     def meet(self) -> None:
@@ -107,23 +116,23 @@ class Scene:
         quiet = {"agents": {"defaults": {"heartbeat": {"every": "0m"}}}, "messages": {"inbound": {"debounceMs": 0}}}
         return {**model, **quiet, "gateway": {"reload": {"mode": "hybrid"}}, "channels": {"telegram": telegram}}
 
-    def configure(self, change: Step) -> None:
-        """Change the configuration, and wait until it has effect."""
-        with self.taking(change):
-            self.host.feed(f"python3 -c {shlex.quote(MERGE)}", json.dumps(change))
+    def configure(self, change: Step, base: str) -> None:
+        """Give the gateway a configuration with a change, and wait until it has effect.
 
-    @contextmanager
-    def taking(self, change: Step) -> Iterator[None]:
-        """Most changes are taken while it runs. A channel that runs is stopped only after a long while: then it starts anew."""
-        anew = "channels" in change
+        Most changes are taken while it runs. A channel that runs is stopped only after a long while: then it starts anew.
+        """
+        anew = "channels" in change or self.channels_changed
+        self.channels_changed = "channels" in change
         if anew:
             self.host.run(f"systemctl stop {UNIT}")
             # After three starts that ended badly it starts no channel for five minutes; tests before this one had such.
             self.host.sql("DELETE FROM gateway_boot_lifecycle")
         now = self.host.run("date +%s.%N").strip()
-        yield
+        said = self.host.feed(f"python3 -c {shlex.quote(MERGE)} {base}", json.dumps(change))
         if anew:
             self.host.run(f"systemctl start {UNIT}")
+        elif said:
+            return
         log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{now}"
         applied = f"{log} | grep -Eq 'config hot reload applied|dynamic reads|starting provider'"
         wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration", 240)
@@ -195,7 +204,7 @@ class Scene:
         return replace(attack, **texts)
 
     def fill(self, text: str, loot: str = "") -> str:
-        here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "loot": loot}
+        here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "ssh": self.ssh, "loot": loot}
         here |= {"friend": str(self.actors.next_friend), "victim": str(self.actors.victim)}
         known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
@@ -213,20 +222,20 @@ class Scene:
     # --------------------------------------------------------------------------------------------- mutate
     @contextmanager
     def without(self, mutation: Mutation) -> Iterator[None]:
-        """The host with one control switched off."""
+        """The host with one control switched off. A changed configuration stays until the next, or until `restore`."""
+        if mutation.config:
+            self.actors.meet()
+        self.configure(json.loads(self.fill(json.dumps(mutation.config))), STAGED)
         try:
             if mutation.switch_off:
                 self.host.run(self.fill(mutation.switch_off))
-            if mutation.config:
-                self.host.run(f"cp -a {CONFIG} /root/config.before")
-                self.actors.meet()
-                self.configure(json.loads(self.fill(json.dumps(mutation.config))))
             yield
         finally:
-            if mutation.config:
-                with self.taking(mutation.config):
-                    self.host.run(f"mv /root/config.before {CONFIG}")
-                self.actors.meet()
             if mutation.switch_on:
                 self.host.run(self.fill(mutation.switch_on))
                 self.host.wait_until_ready()  # the gateway goes down and up with its user's manager
+
+    def restore(self) -> None:
+        """Give the gateway its configuration of before."""
+        self.configure({}, STAGED)
+        self.actors.meet()
