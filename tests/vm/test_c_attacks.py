@@ -1,0 +1,65 @@
+"""The red team in a machine, before and after a reboot: code that runs as the gateway's user, under a kernel of its own.
+
+The other actors need a conversation with the gateway, minutes each in an emulated machine: `python3 -m tests.redteam openclaw` is for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.host.test_y_attacks import check, collected
+from tests.redteam import book, run
+from tests.redteam.report import Result
+from tests.redteam.scene import Scene
+
+# Not the one that restarts the gateway, which takes minutes, twice: attacks in a container show it.
+ATTACKS = [attack for attack in book.attacks() if attack.actor == "gateway-user" and attack.name != "user-unit"]
+NAMES = [attack.id for attack in ATTACKS]
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    with Scene(silent=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first(scene: Scene) -> dict[str, Result]:
+    """What came of the attacks."""
+    return collected(lambda tell: run.attacked(scene, ATTACKS, tell))
+
+
+@pytest.fixture(scope="module")
+def again(scene: Scene) -> dict[str, Result]:
+    """What came of them after the reboot of the test before."""
+    return collected(lambda tell: run.attacked(scene, ATTACKS, tell))
+
+
+@pytest.mark.parametrize("attack", NAMES)
+def test_attack(first: dict[str, Result], attack: str) -> None:
+    """The attack is tried, and what comes of it is what its file says."""
+    check(first[attack])
+
+
+def test_it_restarts(scene: Scene) -> None:
+    """S10: after a reboot all is back with nobody logged in: gateway, UFW, forward rule, fail2ban, AppArmor, the bound on its bounds."""
+    scene.restart()
+    gateway = scene.host
+    assert gateway.run("systemctl --failed --no-legend --plain") == ""
+    assert "Status: active" in gateway.run("ufw status")
+    assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
+    assert "sshd" in gateway.run("fail2ban-client status")
+    assert gateway.run("cat /sys/module/apparmor/parameters/enabled").strip() == "Y"
+
+
+@pytest.mark.parametrize("attack", NAMES)
+def test_attack_after_the_reboot(again: dict[str, Result], attack: str) -> None:
+    """What held before the reboot holds after it."""
+    check(again[attack])
+
+
+def test_no_canary_left(scene: Scene) -> None:
+    """S7: in all that was sent to the network there was none, whichever attack carried it."""
+    check(run.nothing_left(scene))
