@@ -46,13 +46,9 @@ os.replace("{CONFIG}.new", "{CONFIG}")
 
 
 class Scene:
-    """A host on the stage; `with Scene() as scene` sets it up and leaves the host as it was.
+    """A host on the stage; `with Scene() as scene` sets it up and leaves the host as it was."""
 
-    silent: no conversation, for who attacks in a shell. The gateway then stays as it is, which saves its starting twice.
-    """
-
-    def __init__(self, *, silent: bool = False) -> None:
-        self.silent = silent
+    def __init__(self) -> None:
         self.host = Host()
         self.arena = Arena(NAME)
         self.chats = Chats(self.arena.space)
@@ -71,10 +67,9 @@ class Scene:
             self.arena.__enter__()
             self.arena.serve("scripted_model", MODEL)
             self.arena.serve("fake_telegram", TELEGRAM)
-            if not self.silent:
-                self.host.run(f"test ! -e {AWAY}; cp -a {CONFIG} {AWAY}")
-                self.configure(self.settings(), AWAY)
-                self.host.run(f"cp -a {CONFIG} {STAGED}")
+            self.host.run(f"test ! -e {AWAY}; cp -a {CONFIG} {AWAY}")
+            self.configure(self.settings(), AWAY)
+            self.host.run(f"cp -a {CONFIG} {STAGED}")
             self.meet()
         except BaseException:
             self.__exit__(None, None, None)

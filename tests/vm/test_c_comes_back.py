@@ -1,4 +1,4 @@
-"""S1 and S10 of a real machine that has restarted: from outside only SSH answers, and its network comes back."""
+"""S10 and S1 of a real machine: it restarts, all is back, and from outside only SSH answers."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ def cable() -> Iterator[None]:
     finally:
         RECORD.write_text(original)
         restart_network()
+
+
+def test_it_restarts(gateway: Host) -> None:
+    """S10: after a reboot all is back with nobody logged in: gateway, UFW, forward rule, fail2ban, AppArmor, the bound on its bounds."""
+    lab.reboot(gateway.name)
+    gateway.wait_until_ready(420)
+    assert gateway.run("systemctl --failed --no-legend --plain") == ""
+    assert "Status: active" in gateway.run("ufw status")
+    assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
+    assert "sshd" in gateway.run("fail2ban-client status")
+    assert gateway.run("cat /sys/module/apparmor/parameters/enabled").strip() == "Y"
 
 
 @pytest.mark.usefixtures("cable")
