@@ -79,7 +79,7 @@ begin "yamllint" yamllint --strict .
 begin "ansible-lint" ansible-lint -q
 begin "unit tests" pytest tests/unit
 if [ -n "$hosts" ]; then # the longest first
-  begin "a virtual machine, from nothing to destroyed (molecule vm)" python3 tests/lab.py laptop molecule test --scenario-name vm
+  begin "a virtual machine, from nothing to destroyed (molecule vm)" molecule test --scenario-name vm
   begin "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
   begin "archives from the real registry; senders on real gateways, under faults and attack" pytest tests/integration
   begin "the other product (molecule clawdbot)" molecule test --scenario-name clawdbot

@@ -6,7 +6,8 @@ https://platform.openai.com/docs/api-reference/chat), as far as the gateway uses
     CALL <tool> <arguments as JSON>
 
 it answers with that tool call; once the conversation holds a result for it, it answers `RESULT <result as JSON text>`. `TRY` and a list
-of mappings of a tool to its arguments calls one after the other and then answers `DONE`. To `SAY <text as JSON>` it answers the text.
+of rounds, each a list of mappings of a tool to its arguments, calls all tools of a round at once, one round after the other, and then
+answers `DONE`. To `SAY <text as JSON>` it answers the text.
 Anything else gets `OK`. Words such as `(order-...)`, in any message so far, end the answer, but for what it is to `SAY`.
 `GET /test/heard?with=WORD` is what it was told with this word in it, a list of requests: what a hostile model has learned.
 It listens on 127.0.0.1, port 9911 or the one named on the command line, and needs nothing but Python.
@@ -57,15 +58,31 @@ def answer(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
         return {"role": "assistant", "content": content}, "stop"
     # After a tool call the last message is not always the tool's: look for any of role `tool`.
     results = [m for m in messages[place + 1 :] if m.get("role") == "tool"]
-    if verb == "TRY" and len(results) == len(content):
-        return {"role": "assistant", "content": "DONE"}, "stop"
-    if verb == "TRY":
-        ((tool, content),) = content[len(results)].items()
-    elif results:
+    if verb == "CALL" and results:
         return {"role": "assistant", "content": "RESULT " + json.dumps(text_of(results[-1].get("content")))}, "stop"
-    function = {"name": tool, "arguments": json.dumps(content)}
-    tool_call = {"index": 0, "id": f"call_{place}_{len(results)}", "type": "function", "function": function}
-    return {"role": "assistant", "content": None, "tool_calls": [tool_call]}, "tool_calls"
+    calls = [{tool: content}] if verb == "CALL" else next_round(content, len(results))
+    if not calls:
+        return {"role": "assistant", "content": "DONE"}, "stop"
+    tool_calls = [
+        {
+            "index": index,
+            "id": f"call_{place}_{len(results) + index}",
+            "type": "function",
+            "function": {"name": name, "arguments": json.dumps(arguments)},
+        }
+        for index, call in enumerate(calls)
+        for name, arguments in call.items()
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": tool_calls}, "tool_calls"
+
+
+def next_round(rounds: list[list[dict[str, Any]]], done: int) -> list[dict[str, Any]]:
+    """The calls of the round that comes after so many calls; none at the end."""
+    for calls in rounds:
+        if done < len(calls):
+            return calls
+        done -= len(calls)
+    return []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -20,7 +20,7 @@ GROUPS = {"friend": -100777, "stranger": -100778}
 STRANGERS = range(700, 800)
 SECONDS = 90 * PATIENCE  # an attack in a shell ends by itself, or is ended
 # Attacks at once. The gateway keeps three requests of strangers; and one that breaks the model's conversation takes few others with it.
-AT_ONCE = {"stranger": 3, "model": 8}
+AT_ONCE = {"stranger": 3, "model": 20}
 # The unit's own confinement around a shell, made from the unit as it lies there.
 INSIDE = f"""
 mkdir -p /run/redteam
@@ -137,14 +137,18 @@ class Actors:
         return self.spoken(batch[0]) if batch[0].speaks else self.called(batch)
 
     def called(self, batch: list[Attack]) -> dict[str, Outcome]:
-        """The tools of all attacks, one call after the other."""
+        """The tools of all attacks: the first step of each at once, then the second of those that have one, and so on."""
         sent = len(self.chats.sent())
-        learned, replies = self.chats.ask(self.victim, f"TRY {json.dumps([step for attack in batch for step in attack.steps])}")
-        calls = sum(len(attack.steps) for attack in batch)
-        results = [text_of(m) for m in learned[-1]["messages"] if m.get("role") == "tool"][-calls:] if learned else []
+        rounds = [
+            [(attack.id, attack.steps[number]) for attack in batch if number < len(attack.steps)]
+            for number in range(max(len(attack.steps) for attack in batch))
+        ]
+        learned, replies = self.chats.ask(self.victim, f"TRY {json.dumps([[step for _, step in calls] for calls in rounds])}")
+        order = [who for calls in rounds for who, _ in calls]
+        results = [text_of(m) for m in learned[-1]["messages"] if m.get("role") == "tool"][-len(order) :] if learned else []
         outcomes, told = {}, json.dumps(learned)
         for attack in batch:
-            mine, results = results[: len(attack.steps)], results[len(attack.steps) :]
+            mine = [result for who, result in zip(order, results, strict=False) if who == attack.id]
             came_back = "\n".join([*mine, *replies, *self.strays(sent)])
             outcomes[attack.id] = Outcome(ran=len(mine) == len(attack.steps), came_back=came_back, told=told)
         return outcomes
@@ -158,7 +162,7 @@ class Actors:
                     self.victim, f"SAY {json.dumps(step['say'])}", answered=False, given_up=self.failure_to_come()
                 )
             else:
-                learned, replies = self.chats.ask(self.victim, f"TRY {json.dumps([step])}")
+                learned, replies = self.chats.ask(self.victim, f"TRY {json.dumps([[step]])}")
                 replies += [text_of(m) for m in learned[-1]["messages"] if m.get("role") == "tool"][-1:]
             outcome.came_back += "\n".join([*replies, ""])
             outcome.told += json.dumps(learned)

@@ -1,6 +1,6 @@
 """`./install.sh` on the laptop; in the middle of it the machine loses its power. Then `./install.sh` again, which must finish.
 
-python tests/vm/power_cut.py
+python tests/lab.py laptop python tests/vm/power_cut.py
 """
 
 from __future__ import annotations
