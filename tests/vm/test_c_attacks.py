@@ -1,45 +1,46 @@
-"""The red team in a machine, under a kernel of its own, before and after a reboot."""
+"""The red team in a machine, before and after a reboot: code that runs as the gateway's user, under a kernel of its own.
+
+The other actors converse with the gateway, which takes an emulated machine most of an hour: `python3 -m tests.redteam openclaw --restart`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.host.attack import UNIT
-from tests.host.test_y_attacks import ATTACKS, check, collected, first, scene, test_attack
+from tests.host.test_y_attacks import check, collected
 from tests.redteam import book, run
 from tests.redteam.report import Result
 from tests.redteam.scene import Scene
 
-__all__ = ["first", "scene", "test_attack"]
+# Not the one that restarts the gateway, which takes minutes, twice: attacks in a container show it.
+ATTACKS = [attack for attack in book.attacks() if attack.actor == "gateway-user" and attack.name != "user-unit"]
+NAMES = [attack.id for attack in ATTACKS]
 
-# What the kernel allows each sandbox: processes, memory, swap, processors. crun puts the container into a group of its own in the scope,
-# and writes the swap that is left beside memory there: none. The scope itself is given the sum of both.
-BOUNDS = r"""
-for scope in /sys/fs/cgroup/user.slice/user-$(id -u openclaw).slice/user@*.service/user.slice/libpod-*.scope; do
-  [ -f $scope/pids.max ] || continue
-  echo "$(cat $scope/pids.max) $(cat $scope/container/memory.max) $(cat $scope/container/memory.swap.max) $(cat $scope/cpu.max)"
-done | sort -u
-"""
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    with Scene(silent=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first(scene: Scene) -> dict[str, Result]:
+    """What came of the attacks."""
+    return collected(lambda tell: run.attacked(scene, ATTACKS, tell))
 
 
 @pytest.fixture(scope="module")
 def again(scene: Scene) -> dict[str, Result]:
     """What came of them after the reboot of the test before."""
-    return collected(lambda tell: run.attacked(scene, book.attacks(), tell))
+    return collected(lambda tell: run.attacked(scene, ATTACKS, tell))
 
 
-@pytest.mark.usefixtures("first")
-def test_the_kernel_holds_the_bounds(scene: Scene) -> None:
-    """S5: 256 processes, 1 GiB of memory with none beyond, one processor: read back from the control group of each sandbox."""
-    assert scene.host.run(BOUNDS).strip() == "256 1073741824 0 100000 100000"
-
-
-@pytest.mark.usefixtures("first")
-def test_the_gateway_outlived_it(scene: Scene) -> None:
-    """Exhaustion: fork bombs and memory hogs were ended by their bounds; to systemd, the gateway's unit never failed since the boot."""
-    said = scene.host.run(f"journalctl --boot --output cat UNIT={UNIT}")
-    assert "Started" in said
-    assert "Failed with result" not in said
+@pytest.mark.parametrize("attack", NAMES)
+def test_attack(first: dict[str, Result], attack: str) -> None:
+    """The attack is tried, and what comes of it is what its file says."""
+    check(first[attack])
 
 
 def test_it_restarts(scene: Scene) -> None:
@@ -53,12 +54,12 @@ def test_it_restarts(scene: Scene) -> None:
     assert gateway.run("cat /sys/module/apparmor/parameters/enabled").strip() == "Y"
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", NAMES)
 def test_attack_after_the_reboot(again: dict[str, Result], attack: str) -> None:
     """What held before the reboot holds after it."""
     check(again[attack])
 
 
 def test_no_canary_left(scene: Scene) -> None:
-    """S7: in all that was sent to the network, to Telegram or to the model there was none, whichever attack carried it."""
+    """S7: in all that was sent to the network there was none, whichever attack carried it."""
     check(run.nothing_left(scene))
