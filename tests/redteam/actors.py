@@ -20,7 +20,7 @@ GROUPS = {"friend": -100777, "stranger": -100778}
 STRANGERS = range(700, 800)
 SECONDS = 90 * PATIENCE  # an attack in a shell ends by itself, or is ended
 # Attacks at once. The gateway keeps three requests of strangers; and one that breaks the model's conversation takes few others with it.
-AT_ONCE = {"stranger": 3, "model": 20}
+AT_ONCE = {"stranger": 3, "model": 8}
 # The unit's own confinement around a shell, made from the unit as it lies there.
 INSIDE = f"""
 mkdir -p /run/redteam
@@ -143,6 +143,8 @@ class Actors:
             [(attack.id, attack.steps[number]) for attack in batch if number < len(attack.steps)]
             for number in range(max(len(attack.steps) for attack in batch))
         ]
+        if lab.is_machine(NAME):  # where the gateway gives up on tools that it starts together: emulated, they take too long
+            rounds = [[call] for calls in rounds for call in calls]
         learned, replies = self.chats.ask(self.victim, f"TRY {json.dumps([[step for _, step in calls] for calls in rounds])}")
         order = [who for calls in rounds for who, _ in calls]
         results = [text_of(m) for m in learned[-1]["messages"] if m.get("role") == "tool"][-len(order) :] if learned else []
