@@ -291,6 +291,14 @@ def test_it_survives(arena: Arena, gateway: Host, script: str) -> None:
         gateway.run("(ufw disable; ufw --force enable) >/dev/null")
 
 
+def test_resolvers_that_come_late(gateway: Host) -> None:
+    """S10: at boot the table is loaded before systemd-resolved has written who may be asked. What watches the resolvers loads it again."""
+    known = f"nft list set {TABLE} resolvers | grep -o 'elements.*'"
+    resolvers = gateway.run(known)
+    gateway.run(f"nft flush set {TABLE} resolvers; systemctl restart lobsterpot-resolvers.path")
+    wait_for(lambda: gateway.run(f"{known} || true") == resolvers, "the resolvers are known again", 15)
+
+
 def test_it_follows_the_resolvers(arena: Arena, gateway: Host) -> None:
     """A host that gets another resolver can ask it, in the LAN too, on its port; and the one that went is shut again."""
     resolver = Try("udp", ADDRESSES["lan"], 53)
