@@ -29,6 +29,7 @@ from tests.host.test_s07_secrets import (
     test_the_secrets_lie_where_they_should,
 )
 from tests.host.test_s09_persistence import (
+    test_a_fork_bomb_ends_at_the_bound,
     test_bounds_of_all_that_it_runs,
     test_it_can_write_nowhere_but_at_home,
     test_only_the_families_that_the_table_knows,
@@ -39,6 +40,7 @@ from tests.host.test_unit_and_audit import test_exposure_of_the_unit, test_the_p
 
 __all__ = [
     "found",
+    "test_a_fork_bomb_ends_at_the_bound",
     "test_bounds_of_all_that_it_runs",
     "test_configuration_is_read_only_to_the_service",
     "test_each_sandbox_is_made_with_bounds",

@@ -51,10 +51,14 @@ print(refused)
 
 @pytest.fixture(scope="module")
 def exhausted(model: Host) -> list[str]:
-    """What the model's one tool call says, which lets a memory hog and a fork bomb loose in its sandbox. Each call takes a minute here."""
+    """What the model's one tool call says, which lets a memory hog and a fork bomb loose in its sandbox: each call takes a minute here.
+
+    The bomb comes last, as its processes live on for a while, and are counted.
+    """
     before = model.run(f"systemctl show -p MainPID --value {UNIT}")
     hog = "python3 -c 'bytearray(3 << 30)' && echo taken || echo refused"
     said = model.agent("exec", {"command": f"{hog}; python3 -c {shlex.quote(BOMB)}; echo alive"}, "limits").splitlines()
+    assert int(model.run("ps -e --no-headers | wc -l")) < 700
     model.wait_until_ready()
     assert model.run(f"systemctl show -p MainPID --value {UNIT}") == before
     return said

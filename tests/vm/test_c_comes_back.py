@@ -1,4 +1,4 @@
-"""S10 and S1 of a real machine: it restarts, all is back, and from outside only SSH answers."""
+"""S1 and S10 of a real machine that was restarted: from outside only SSH answers, and its network comes back."""
 
 from __future__ import annotations
 
