@@ -8,6 +8,9 @@ import pytest
 
 from tests.host.attack import Host, wait_for
 from tests.lab import ROOT
+from tests.redteam.stage import again, first, restarted, scene
+
+__all__ = ["again", "bot_api", "first", "gateway", "model", "restarted", "scene"]
 
 
 @pytest.fixture(scope="session")

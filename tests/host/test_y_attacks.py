@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
 from tests.redteam import book, run
-from tests.redteam.report import SKIPPED, Result
+from tests.redteam.report import Result
 from tests.redteam.scene import Scene
+from tests.redteam.stage import check, collected
 
-ATTACKS = [attack.id for attack in book.attacks()]
+ATTACKS = book.attacks()
+NAMES = [attack.id for attack in ATTACKS]
 MUTATIONS = book.mutations()
-
-
-@pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene() as made:
-        yield made
-
-
-def collected(act: Callable[[run.Tell], None]) -> dict[str, Result]:
-    found: dict[str, Result] = {}
-    act(lambda result: found.update({result.name: result}))
-    return found
-
-
-@pytest.fixture(scope="module")
-def first(scene: Scene) -> dict[str, Result]:
-    """What came of all attacks."""
-    return collected(lambda tell: run.attacked(scene, book.attacks(), tell))
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +20,7 @@ def without(scene: Scene) -> dict[str, Result]:
     return collected(lambda tell: run.mutated(scene, MUTATIONS, tell))
 
 
-@pytest.fixture(scope="module")
-def again(scene: Scene) -> dict[str, Result]:
-    """What came of all attacks after a restart of the host."""
-    scene.restart()
-    return collected(lambda tell: run.attacked(scene, book.attacks(), tell))
-
-
-def check(result: Result) -> None:
-    if result.state == SKIPPED:
-        pytest.skip(result.why)
-    assert result.good, f"{result.state}: {result.why}"
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", NAMES)
 def test_attack(first: dict[str, Result], attack: str) -> None:
     """The attack is tried, and what comes of it is what its file says."""
     check(first[attack])
@@ -63,7 +32,7 @@ def test_control(without: dict[str, Result], control: str) -> None:
     check(without[control])
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", NAMES)
 def test_attack_after_a_restart(again: dict[str, Result], attack: str) -> None:
     """What held before the host restarted holds after it."""
     check(again[attack])

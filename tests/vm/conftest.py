@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.host.conftest import gateway, model
+from tests.host.conftest import again, first, gateway, model, restarted, scene
 
-__all__ = ["gateway", "model"]
+__all__ = ["again", "first", "gateway", "model", "restarted", "scene"]

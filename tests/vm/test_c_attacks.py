@@ -5,36 +5,17 @@ The other actors converse with the gateway, which takes an emulated machine most
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.host.test_y_attacks import check, collected
 from tests.redteam import book, run
 from tests.redteam.report import Result
 from tests.redteam.scene import Scene
+from tests.redteam.stage import check
 
 # Not the one that restarts the gateway, which takes minutes, twice: attacks in a container show it.
 ATTACKS = [attack for attack in book.attacks() if attack.actor == "gateway-user" and attack.name != "user-unit"]
 NAMES = [attack.id for attack in ATTACKS]
-
-
-@pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene(silent=True) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def first(scene: Scene) -> dict[str, Result]:
-    """What came of the attacks."""
-    return collected(lambda tell: run.attacked(scene, ATTACKS, tell))
-
-
-@pytest.fixture(scope="module")
-def again(scene: Scene) -> dict[str, Result]:
-    """What came of them after the reboot of the test before."""
-    return collected(lambda tell: run.attacked(scene, ATTACKS, tell))
+SILENT = True
 
 
 @pytest.mark.parametrize("attack", NAMES)
@@ -43,10 +24,9 @@ def test_attack(first: dict[str, Result], attack: str) -> None:
     check(first[attack])
 
 
-def test_it_restarts(scene: Scene) -> None:
+def test_it_restarts(restarted: Scene) -> None:
     """S10: after a reboot all is back with nobody logged in: gateway, UFW, forward rule, fail2ban, AppArmor, the bound on its bounds."""
-    scene.restart()
-    gateway = scene.host
+    gateway = restarted.host
     assert gateway.run("systemctl --failed --no-legend --plain") == ""
     assert "Status: active" in gateway.run("ufw status")
     assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
