@@ -6,27 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: access_inventory
-short_description: Translate between the inventory's people and the gateway's senders
+short_description: Turn the approved senders of a host into inventory variables
 description:
   - Runs on the controller, changes nothing and looks at nothing but its options.
-  - One way, it resolves people who are named once into the senders of each channel and account, and refuses what cannot be meant, with the
-    name of the variable and the fix.
-  - The other way, it turns what M(gateway_pairing_info) found on a host into the same variables, so that approvals made by hand can be
-    adopted. What nobody should adopt, such as a C(*), is left out and named.
+  - Turns what M(gateway_pairing_info) found on a host into C(access_people) and C(access_channels), so that approvals made by hand can be
+    kept in the inventory. What nobody should keep, such as a C(*), is left out and named.
 author: the Lobsterpot contributors
 options:
-  channels:
-    description: The variable C(access_channels).
-    type: raw
-    default: {}
-  people:
-    description: The variable C(access_people).
-    type: raw
-    default: {}
   found:
     description: The result C(channels) of M(gateway_pairing_info).
     type: dict
-    default: {}
+    required: true
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -36,27 +26,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Access | Resolve people to senders
+- name: Export | Put it in the inventory's words
   access_inventory:
-    channels:
-      telegram:
-        accounts:
-          default:
-            allow: [ada, "987654321"]
-    people:
-      ada:
-        telegram: "123456789"
-        discord: "42"
+    found: "{{ export_found.channels }}"
   delegate_to: localhost
   become: false
 """
 
 RETURN = r"""
-lists:
-  description: The allowlists that are asked for, with C(channel), C(account) and C(entries).
-  returned: always
-  type: list
-  elements: dict
 access_channels:
   description: What was found, as that variable.
   returned: always
@@ -73,23 +50,14 @@ left_out:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.people import adopt, resolve
+from ansible.module_utils.lobsterpot.people import adopt
 
-ARGUMENT_SPEC = {
-    "channels": {"type": "raw", "default": {}},
-    "people": {"type": "raw", "default": {}},
-    "found": {"type": "dict", "default": {}},
-}
+ARGUMENT_SPEC = {"found": {"type": "dict", "required": True}}
 
 
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        lists = resolve(module.params["channels"], module.params["people"])
-        module.exit_json(changed=False, lists=lists, **adopt(module.params["found"]))
-    except LobsterpotError as error:
-        module.fail_json(msg=f"{error} Nothing was changed.")
+    module.exit_json(changed=False, **adopt(module.params["found"]))
 
 
 if __name__ == "__main__":

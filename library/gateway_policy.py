@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gateway_policy
-short_description: Turn the inventory's policy into the gateway's configuration
+short_description: Turn the inventory's policy into configuration, egress rules and allowlists
 description:
   - Runs on the controller, changes nothing and looks at nothing but its options.
   - Says all that is wrong in one message, each line with the name of the variable and the fix.
@@ -17,6 +17,9 @@ options:
   access_open_confirmed: {type: list, elements: str, default: [], description: The variable.}
   access_people: {type: dict, default: {}, description: The variable.}
   account_home: {type: str, required: true, description: Home of the gateway's user.}
+  egress_domains: {type: raw, default: [], description: The variable.}
+  egress_exceptions: {type: raw, default: [], description: The variable.}
+  egress_mode: {type: raw, default: guarded, description: The variable.}
   gateway_agent_rules: {type: list, elements: str, default: [], description: The variable.}
   gateway_agents: {type: dict, default: {}, description: The variable.}
   gateway_channels: {type: dict, default: {}, description: The variable.}
@@ -58,8 +61,6 @@ options:
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
-seealso:
-  - module: access_inventory
 """
 
 EXAMPLES = r"""
@@ -83,6 +84,17 @@ config:
   description: The gateway's configuration, without the sandbox's image and list of system calls.
   returned: success
   type: dict
+egress:
+  description: >-
+    What may leave. C(mode); C(exceptions) in the words of nftables, each with C(family), C(address), C(port), C(protocol) and C(comment);
+    C(domains) in the words of squid, a dot in front where subdomains are meant too.
+  returned: success
+  type: dict
+lists:
+  description: The allowlists that are asked for, with C(channel), C(account) and C(entries) in the gateway's form.
+  returned: success
+  type: list
+  elements: dict
 variables:
   description: Secrets that the gateway takes from its environment, as the variable's name to the secret's JSON pointer.
   returned: success
@@ -91,7 +103,9 @@ variables:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import egress, people
 from ansible.module_utils.lobsterpot.policy import environment, policy
+from ansible.module_utils.lobsterpot.problems import Problems
 
 TEXTS = {"type": "list", "elements": "str", "default": []}
 NAMED = {"type": "dict", "default": {}}
@@ -101,6 +115,9 @@ ARGUMENT_SPEC = {
     "access_open_confirmed": TEXTS,
     "access_people": NAMED,
     "account_home": {"type": "str", "required": True},
+    "egress_domains": {"type": "raw", "default": []},
+    "egress_exceptions": {"type": "raw", "default": []},
+    "egress_mode": {"type": "raw", "default": "guarded"},
     "gateway_agent_rules": TEXTS,
     "gateway_agents": NAMED,
     "gateway_channels": NAMED,
@@ -144,10 +161,17 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
-    config, problems = policy(module.params)
-    if problems:
-        module.fail_json(msg="\n".join([*problems, "Nothing was changed."]))
-    module.exit_json(changed=False, config=config, variables=environment(config, module.params))
+    given = module.params
+    config, wrong = policy(given)
+    problems = Problems(wrong)
+    made: dict[str, object] = {"config": config}
+    with problems.noted():
+        made["egress"] = egress.policy(given["egress_mode"], given["egress_exceptions"], given["egress_domains"])
+    with problems.noted():
+        made["lists"] = people.resolve(given["access_channels"], given["access_people"])
+    if problems.lines:
+        module.fail_json(msg="\n".join([*problems.lines, "Nothing was changed."]))
+    module.exit_json(changed=False, variables=environment(config, given), **made)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,13 @@ options:
     type: list
     elements: str
     default: []
+  audit:
+    description:
+      - The gateway's command. Its security audit is the slowest question of a run, so it begins here, in the background, at the lowest
+        priority; M(gateway_posture) reads the report at the end of the run.
+      - Empty means that no audit begins. None begins in check mode, without a release, or while another one runs.
+    type: str
+    default: ""
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -97,10 +104,11 @@ apt_proxy:
   description: Whether an earlier run set a proxy for the package manager.
   returned: always
   type: bool
-ufw_ipv6:
-  description: Whether UFW filters IPv6 too.
+ufw:
+  description: Whether UFW filters IPv6 too (C(ipv6)), whether it runs and denies what no rule allows (C(denies)), and the TCP ports that it
+    opens to everybody on all that it filters (C(open_tcp)).
   returned: always
-  type: bool
+  type: dict
 clock:
   description: Service that keeps the clock, empty without one.
   returned: always
@@ -129,6 +137,10 @@ images:
   description: Ids of the sandbox images loaded into the gateway user's store.
   returned: always
   type: list
+audit_began:
+  description: When the audit began, in seconds since the epoch; 0 when none did.
+  returned: always
+  type: float
 stale:
   description: Whether a file that the gateway's process was started from is newer than the process.
   returned: always
@@ -161,6 +173,7 @@ import platform
 import pwd
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -175,6 +188,7 @@ ARGUMENT_SPEC = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "deployed": {"type": "list", "elements": "path", "default": []},
     "units": {"type": "list", "elements": "str", "default": []},
+    "audit": {"type": "str", "default": ""},
 }
 
 SPOOL = Path("/var/spool/cron")
@@ -295,8 +309,22 @@ def stale(module: AnsibleModule) -> bool:
     return started.isdigit() and any(moment >= int(started) + 1 for moment in written)
 
 
+def begin_audit(module: AnsibleModule) -> float:
+    """Begin the gateway's audit of itself in a unit of its own; return when, or 0."""
+    command = module.params["audit"]
+    if not command or module.check_mode or not os.access(command, os.X_OK):
+        return 0
+    began = time.time()
+    unit = ["systemd-run", "--quiet", "--collect", f"--unit={host.AUDIT_UNIT}", "--property=UMask=0077", "--property=RuntimeMaxSec=900"]
+    # The gateway's user gets a pipe, not root's file: through that it could fill the memory below /run.
+    script = f'"$1" security audit --json </dev/null | head --bytes={host.AUDIT_BYTES} >{host.AUDIT_REPORT}'
+    code, _out, _err = module.run_command([*unit, "--nice=19", "--property=CPUWeight=idle", "sh", "-c", script, "sh", command])
+    return 0 if code else began
+
+
 def read(module: AnsibleModule) -> dict[str, object]:
     params = module.params
+    began = begin_audit(module)
     release = host.parse_os_release(text("/etc/os-release"))
     machine = platform.machine()
     listeners = host.parse_listeners(output(module, "ss", "-HltunpO"))
@@ -316,7 +344,10 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "systemd": Path("/run/systemd/system").is_dir(),
         "ca_certificates": [path.stem.removeprefix("lobsterpot-") for path in sorted(Path(CA_DIR).glob("lobsterpot-*.crt"))],
         "apt_proxy": Path("/etc/apt/apt.conf.d/50lobsterpot-proxy").exists(),
-        "ufw_ipv6": host.ufw_filters_ipv6(text("/etc/default/ufw")),
+        "ufw": {
+            "ipv6": host.ufw_filters_ipv6(text("/etc/default/ufw")),
+            **host.parse_ufw(output(module, "ufw", "status", "verbose")),
+        },
         "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
         "ssh": ssh(module),
         "user": user(params["user"]),
@@ -327,6 +358,7 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "port_taken_by": host.foreign_listener(listeners, params["port"], units, params["unit"]),
         "resolvers": host.parse_resolvers(text("/etc/resolv.conf")),
         "stale": stale(module),
+        "audit_began": began,
         "rootful_containers": len(text("/var/lib/containers/storage/overlay-containers/containers.json")) > len("[]\n"),
         "packages": {},
         "units": {},

@@ -25,7 +25,7 @@ options:
         type: path
         required: true
       content:
-        description: The text. Required unless C(absent).
+        description: The text. Required unless C(absent) or C(link).
         type: str
       mode:
         description: Permissions, four octal digits.
@@ -40,6 +40,9 @@ options:
         type: list
         elements: str
         default: []
+      link:
+        description: Make a symbolic link to this target instead of a file.
+        type: str
       absent:
         description: Remove the file instead.
         type: bool
@@ -73,18 +76,12 @@ previous:
   elements: dict
 """
 
-import grp
 import os
-import stat
-import tempfile
-from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.root_file import RootFile, State, parse_files
-
-# What stands for a link or a device: it differs from every file, and cannot be brought back.
-NO_FILE: State = ("", "", "")
+from ansible.module_utils.lobsterpot.root_file import parse_files
+from ansible.module_utils.lobsterpot.root_writer import ensure
 
 FILE_SPEC = {
     "path": {"type": "path", "required": True},
@@ -92,95 +89,17 @@ FILE_SPEC = {
     "mode": {"type": "str", "default": "0644"},
     "group": {"type": "str", "default": "root"},
     "validate": {"type": "list", "elements": "str", "default": []},
+    "link": {"type": "str"},
     "absent": {"type": "bool", "default": False},
 }
 ARGUMENT_SPEC = {"files": {"type": "list", "elements": "dict", "required": True, "options": FILE_SPEC}}
-
-
-def before(path: Path) -> State | None:
-    """Content, mode and group of what is there; None when there is no regular file of root's."""
-    try:
-        status = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if stat.S_ISDIR(status.st_mode):
-        raise LobsterpotError(f"{path} is a directory; move it away, a file belongs there")
-    if not stat.S_ISREG(status.st_mode):
-        return NO_FILE
-    try:
-        group = grp.getgrgid(status.st_gid).gr_name
-    except KeyError:
-        group = str(status.st_gid)
-    owner = "" if status.st_uid == 0 else f"{status.st_uid}:"
-    return (path.read_bytes().decode(errors="replace"), f"{stat.S_IMODE(status.st_mode):04o}", owner + group)
-
-
-def validate(module: AnsibleModule, file: RootFile, staged: str) -> None:
-    if not file.validate:
-        return
-    code, out, err = module.run_command([word.replace("%s", staged) for word in file.validate])
-    if code:
-        raise LobsterpotError(f"{file.path} was not changed, the new one is not valid:\n{(out + err).strip()[-2000:]}")
-
-
-def stage(module: AnsibleModule, file: RootFile) -> str:
-    """Write the new file beside its target, validated, and return its name."""
-    folder = Path(file.path).parent
-    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-    handle, staged = tempfile.mkstemp(prefix=".lobsterpot-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", newline="") as stream:
-            stream.write(file.content)
-            stream.flush()
-            os.fchown(stream.fileno(), 0, grp.getgrnam(file.group).gr_gid)
-            os.fchmod(stream.fileno(), int(file.mode, 8))
-            os.fsync(stream.fileno())
-        validate(module, file, staged)
-    except BaseException:  # also the exit by which run_command reports a missing program
-        Path(staged).unlink()
-        raise
-    return staged
-
-
-def previous(state: State | None) -> dict[str, object]:
-    """What `files` must say of a path to bring back what was there."""
-    if state in (None, NO_FILE):
-        return {"absent": True}
-    content, mode, group = state
-    return {"content": content, "mode": f"0{mode[-3:]}", "group": group.rpartition(":")[2]}
-
-
-def ensure(module: AnsibleModule) -> dict[str, object]:
-    files = parse_files(module.params["files"])
-    states = {file.path: before(Path(file.path)) for file in files}
-    changed = [file for file in files if file.state != states[file.path]]
-    if not module.check_mode:
-        staged: dict[str, str] = {}
-        try:
-            for file in changed:
-                if file.state is not None:
-                    staged[file.path] = stage(module, file)
-            for file in changed:
-                if file.state is None:
-                    Path(file.path).unlink()
-                else:
-                    Path(staged.pop(file.path)).replace(file.path)
-        finally:
-            for left in staged.values():
-                Path(left).unlink(missing_ok=True)
-    return {
-        "changed": bool(changed),
-        "paths": [file.path for file in changed],
-        "previous": [{"path": file.path, **previous(states[file.path])} for file in changed],
-        "diff": [file.diff(states[file.path]) for file in changed],
-    }
 
 
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
     os.umask(0o022)
     try:
-        module.exit_json(**ensure(module))
+        module.exit_json(**ensure(module, parse_files(module.params["files"])))
     except (LobsterpotError, OSError, KeyError) as error:
         module.fail_json(msg=str(error))
 

@@ -7,6 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+# The gateway's audit of itself, which a run begins early (host_info) and reads late (gateway_posture).
+AUDIT_UNIT = "lobsterpot-audit.service"
+AUDIT_REPORT = "/run/lobsterpot/audit.json"
+AUDIT_BYTES = 1 << 20
 
 MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 
@@ -42,6 +48,18 @@ def ufw_filters_ipv6(text: str) -> bool:
     """Read IPV6 of /etc/default/ufw as UFW does: the last assignment, without quotes, in any case. A missing file counts as yes."""
     values = re.findall(r"^\s*IPV6\s*=\s*[\"']?(\w*)", text, re.MULTILINE)
     return not values or values[-1].lower() == "yes"
+
+
+def parse_ufw(status: str) -> dict[str, Any]:
+    """Read `ufw status verbose`: whether it runs and denies incoming traffic, and the TCP ports open to everybody on both families."""
+    rules = [line.partition("#")[0].split() for line in status.splitlines()]
+    open_to_all = [rule[0] for rule in rules if rule[1:] == ["ALLOW", "IN", "Anywhere"]]
+    open_on_ipv6 = [rule[0] for rule in rules if rule[1:] == ["(v6)", "ALLOW", "IN", "Anywhere", "(v6)"]]
+    ports = [name.partition("/")[0] for name in open_to_all if name.endswith("/tcp") and name in open_on_ipv6]
+    return {
+        "denies": "Status: active" in status and "deny (incoming)" in status,
+        "open_tcp": sorted(int(port) for port in ports if port.isascii() and port.isdigit()),
+    }
 
 
 @dataclass(frozen=True)

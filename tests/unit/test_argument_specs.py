@@ -23,7 +23,6 @@ SKELETON = (
     "meta/argument_specs.yml",
     "meta/main.yml",
     "tasks/main.yml",
-    "tasks/preflight.yml",
 )
 
 each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
@@ -57,7 +56,7 @@ def validator(role: Path) -> ArgumentSpecValidator:
 
 @each_role
 def test_role_has_the_skeleton(role: Path) -> None:
-    """A role that lacks a preflight, a README or its metadata is not finished."""
+    """A role that lacks a README or its metadata is not finished."""
     assert [name for name in SKELETON if not (role / name).is_file()] == []
 
 

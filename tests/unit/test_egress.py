@@ -173,12 +173,12 @@ def test_an_allowlist_of_nothing_is_refused() -> None:
 
 
 def test_the_module(run_module: RunModule) -> None:
-    """It says what is to be opened, in check mode too, changes nothing, and refuses readably."""
-    arguments = {"mode": "allowlist", "exceptions": [MODEL], "domains": ["api.anthropic.com"]}
+    """What is to be opened is part of the policy, in check mode too; what cannot be is refused readably, together with all else."""
+    paths = {"account_home": "/home/openclaw", "log_file": "/x", "secrets_file": "/y"}
+    arguments = {**paths, "egress_mode": "allowlist", "egress_exceptions": [MODEL], "egress_domains": ["api.anthropic.com"]}
     for check in (False, True):
-        result = run_module("egress_policy", arguments, check=check)
-        assert (result["changed"], result["mode"], result["domains"]) == (False, "allowlist", ["api.anthropic.com"])
-        assert result["exceptions"] == [{"family": "ip", **MODEL}]
-    message = run_module("egress_policy", {"mode": "guarded", "exceptions": [{**MODEL, "address": "0.0.0.0/0"}]}, fails=True)["msg"]
-    assert message.startswith("egress_exceptions[0].address: 0.0.0.0/0 opens a whole network.")
-    assert message.endswith("Nothing was changed.")
+        result = run_module("gateway_policy", arguments, check=check)
+        assert result["egress"] == {"mode": "allowlist", "exceptions": [{"family": "ip", **MODEL}], "domains": ["api.anthropic.com"]}
+    wrong = {**paths, "egress_exceptions": [{**MODEL, "address": "0.0.0.0/0"}], "gateway_port": 80}
+    lines = run_module("gateway_policy", wrong, fails=True)["msg"].splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["gateway_port:", "egress_exceptions[0].address:", "Nothing"]

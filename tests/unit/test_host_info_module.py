@@ -29,6 +29,19 @@ PRINTED = {
     ),
     "sshd": "port 22\nport 2022\npasswordauthentication no\nkbdinteractiveauthentication no\nkexalgorithms mlkem768x25519-sha256\n",
     "dpkg-query": "ii \topenssh-server\t1:10.0p1-7\nii \tufw\t0.36.2-9\nrc \tpodman\t5.4.2\n",
+    "ufw": """Status: active
+Default: deny (incoming), allow (outgoing), deny (routed)
+
+To                         Action      From
+--                         ------      ----
+2022/tcp                   ALLOW IN    Anywhere                   # SSH (Lobsterpot)
+80/tcp                     ALLOW IN    Anywhere
+22/tcp                     ALLOW IN    192.0.2.0/24
+53/udp                     ALLOW IN    Anywhere
+2022/tcp (v6)              ALLOW IN    Anywhere (v6)              # SSH (Lobsterpot)
+22/tcp (v6)                ALLOW IN    2001:db8::/32
+53/udp (v6)                ALLOW IN    Anywhere (v6)
+""",
     "systemctl": "Id=ssh.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n",
 }
 
@@ -111,6 +124,23 @@ def test_authorities_of_an_earlier_run(
     assert run_module("host_info", arguments)["ca_certificates"] == ["a", "b"]
 
 
+@pytest.mark.usefixtures("host_info")
+def test_ports_that_ufw_opens(run_module: RunModule, arguments: dict[str, Any]) -> None:
+    """A port counts as open when everybody reaches it, by TCP, on both families."""
+    assert run_module("host_info", arguments)["ufw"] == {"ipv6": True, "denies": True, "open_tcp": [2022]}
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["", "Status: inactive\n", "Status: active\nDefault: allow (incoming)\n", "Status: active\nDefault: reject (incoming)\n"],
+)
+@pytest.mark.usefixtures("host_info")
+def test_a_firewall_that_lets_in(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    """A UFW that is missing, off, or of another policy than ours leaves work to do."""
+    monkeypatch.setitem(PRINTED, "ufw", status)
+    assert run_module("host_info", arguments)["ufw"] == {"ipv6": True, "denies": False, "open_tcp": []}
+
+
 @pytest.mark.parametrize(("content", "filtered"), [("IPV6=yes\n", True), ("IPV6=no\n", False)])
 @pytest.mark.usefixtures("host_info")
 def test_ufw_and_ipv6(
@@ -118,7 +148,7 @@ def test_ufw_and_ipv6(
 ) -> None:
     """A firewall that leaves IPv6 alone leaves the host open."""
     monkeypatch.setitem(FILES, "/etc/default/ufw", content)
-    assert run_module("host_info", arguments)["ufw_ipv6"] is filtered
+    assert run_module("host_info", arguments)["ufw"]["ipv6"] is filtered
 
 
 @pytest.mark.parametrize(("content", "filtered"), [('IPV6="no"\n', False), ("IPV6=NO\n", False), ("# IPV6=no\nIPV6=yes\n", True)])
@@ -128,7 +158,7 @@ def test_ufw_and_ipv6_as_ufw_reads_it(
 ) -> None:
     """UFW takes quotes and capitals, too, and skips comments."""
     monkeypatch.setitem(FILES, "/etc/default/ufw", content)
-    assert run_module("host_info", arguments)["ufw_ipv6"] is filtered
+    assert run_module("host_info", arguments)["ufw"]["ipv6"] is filtered
 
 
 @pytest.mark.usefixtures("host_info")

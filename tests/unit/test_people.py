@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.people import adopt, resolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,11 +57,23 @@ def test_people_are_resolved_per_channel() -> None:
         ({**allow("1"), **allow("2", channel="Telegram")}, {}, "access_channels: telegram/default is named twice, in two spellings."),
     ],
 )
-def test_refuses(run_module: RunModule, channels: object, people: object, words: str) -> None:
+def test_refuses(channels: object, people: object, words: str) -> None:
     """S14: one clear error with the path of the variable that is wrong."""
-    message = run_module("access_inventory", {"channels": channels, "people": people}, fails=True)["msg"]
-    assert message.startswith(words) or words in message
-    assert message.endswith("Nothing was changed.")
+    with pytest.raises(LobsterpotError, match=re.escape(words)):
+        resolve(channels, people)
+
+
+def test_the_policy_resolves_them(run_module: RunModule) -> None:
+    """The lists are part of the policy; a mistake in them is told with all else that is wrong."""
+    paths = {"account_home": "/home/openclaw", "log_file": "/x", "secrets_file": "/y"}
+    made = run_module("gateway_policy", {**paths, "access_channels": allow("bo"), "access_people": PEOPLE})
+    assert made["lists"] == [{"channel": "telegram", "account": "default", "entries": ["2"]}]
+    wrong = run_module("gateway_policy", {**paths, "access_channels": allow("eve"), "gateway_port": 80}, fails=True)["msg"]
+    assert [line.partition(" ")[0] for line in wrong.splitlines()] == [
+        "gateway_port:",
+        "access_channels.telegram.accounts.default.allow:",
+        "Nothing",
+    ]
 
 
 def test_what_is_found_can_be_adopted(run_module: RunModule) -> None:

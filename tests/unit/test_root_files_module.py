@@ -276,3 +276,32 @@ def test_previous_of_another_owner(run_module: RunModule, etc: Path) -> None:
     previous = run_module("root_files", {"files": [{"path": str(etc / "x"), "content": "new\n"}]})["previous"]
     run_module("root_files", {"files": previous})
     assert (etc / "x").read_text() == "old\n"
+
+
+def test_links(run_module: RunModule, etc: Path, snapshot: Snapshot) -> None:
+    """A link is made, settles, follows its target elsewhere, and goes back; a file and a link replace one another."""
+    link = {"path": str(etc / "current"), "link": "releases/one"}
+    made = run_module("root_files", {"files": [link]}, diff=True)
+    assert (made["paths"], made["previous"]) == ([link["path"]], [{"path": link["path"], "absent": True}])
+    assert made["diff"][0]["after"] == "link to releases/one\n"
+    before = snapshot(etc)
+    assert run_module("root_files", {"files": [link]})["changed"] is False
+    assert run_module("root_files", {"files": [{**link, "link": "releases/two"}]}, check=True)["changed"] is True
+    assert snapshot(etc) == before
+    moved = run_module("root_files", {"files": [{**link, "link": "releases/two"}]})
+    assert (etc / "current").readlink() == Path("releases/two")
+    run_module("root_files", {"files": moved["previous"]})
+    assert (etc / "current").readlink() == Path("releases/one")
+    replaced = run_module("root_files", {"files": [{"path": link["path"], "content": "a file\n"}]})
+    assert described(etc / "current") == ("a file\n", "0644", "root", "root")
+    run_module("root_files", {"files": replaced["previous"]})
+    assert (etc / "current").readlink() == Path("releases/one")
+    assert [path.name for path in etc.iterdir()] == ["current"]
+
+
+def test_a_link_of_somebody_else_is_replaced(run_module: RunModule, etc: Path) -> None:
+    """S15: root takes no link of another user's for its own, even if it leads to the same place."""
+    (etc / "current").symlink_to("releases/one")
+    os.chown(etc / "current", 1, 1, follow_symlinks=False)
+    assert run_module("root_files", {"files": [{"path": str(etc / "current"), "link": "releases/one"}]})["changed"] is True
+    assert (etc / "current").lstat().st_uid == 0
