@@ -7,7 +7,6 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
@@ -46,24 +45,6 @@ EMULATED = {"x64": "max,erms=off", "arm64": "max"}
 
 # What qemu itself may no longer do once it runs: qemu(1), -sandbox.
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
-
-
-@dataclass(frozen=True)
-class Controller:
-    """The computer that runs machines: platform.system(), its architecture in our words, and what its processor and kernel offer."""
-
-    system: str
-    arch: str
-    cpu_flags: frozenset[str]
-    kvm: bool
-
-    def accelerator(self, guest: str) -> str:
-        """Return qemu's accelerator. A device /dev/kvm alone says nothing: in a virtual machine it may open and then hang the guest."""
-        if guest == self.arch and self.system == "Darwin":
-            return "hvf"
-        if guest == self.arch and self.kvm and (self.arch == "arm64" or self.cpu_flags & {"vmx", "svm"}):
-            return "kvm"
-        return "tcg"
 
 
 def qemu_command(arch: str, *, accelerator: str, cpus: int, memory: int, firmware: str, network: str, port: int) -> list[str]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -17,11 +18,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from .accelerator import Controller
 from .errors import LobsterpotError
 from .host import MACHINES
-from .qemu import Controller
 from .terminal import printable
 from .vm_folder import KEYS, RECORD, VmFolder
 
@@ -31,6 +32,9 @@ GOLDEN = ("base.qcow2", "golden.qcow2", "golden.new")
 KEPT = (*GOLDEN, f"{RECORD}.new", RECORD, "")
 
 CONSOLE_LINES = 15
+
+# Source: Documentation/virt/kvm/api.rst of Linux; the version has been 12 since 2.6.22.
+KVM_GET_API_VERSION, KVM_API_VERSION = 0xAE00, 12
 
 # What a terminal acts on: ECMA-48, control sequences, strings that end in BEL or ST, and single escapes.
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
@@ -43,7 +47,23 @@ def controller() -> Controller:
     if system == "Linux":
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         flags = frozenset(next((line for line in lines if line.startswith("flags")), "").split())
-    return Controller(system, MACHINES.get(arch, arch), flags, os.access("/dev/kvm", os.R_OK | os.W_OK))
+    return Controller(system, MACHINES.get(arch, arch), flags, kvm())
+
+
+def kvm(device: str = "/dev/kvm") -> Literal["open", "denied", "dead", "missing"]:
+    """Return the state of KVM's device: what the kernel answers, not what the file's mode promises."""
+    try:
+        handle = os.open(device, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return "denied" if error.errno == errno.EACCES else "dead"
+    try:
+        return "open" if fcntl.ioctl(handle, KVM_GET_API_VERSION) == KVM_API_VERSION else "dead"
+    except OSError:
+        return "dead"
+    finally:
+        os.close(handle)
 
 
 def free_port(wanted: int, before: int = 0) -> int:

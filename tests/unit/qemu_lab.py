@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible.module_utils.lobsterpot.qemu import Controller
+from ansible.module_utils.lobsterpot.accelerator import Controller
 from ansible.module_utils.lobsterpot.qemu_machine import wait_for
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Lab:
         monkeypatch.delenv("LOBSTERPOT_PROGRESS", raising=False)
         module = importlib.import_module("qemu_vm")
         monkeypatch.setattr(module, "platform", SimpleNamespace(system=lambda: "Linux"))
-        monkeypatch.setattr(module, "controller", lambda: Controller("Linux", "x64", frozenset(), kvm=False))
+        monkeypatch.setattr(module, "controller", lambda: Controller("Linux", "x64", frozenset(), "missing"))
         monkeypatch.setattr(module, "SHUTDOWN", 20.0)
         self.monkeypatch = monkeypatch
         self.free(100 * GIB)

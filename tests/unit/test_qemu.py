@@ -15,31 +15,6 @@ from ansible.module_utils.lobsterpot.vm import Size
 from hypothesis import given
 from hypothesis import strategies as st
 
-VMX, SVM, NEITHER = frozenset({"fpu", "vmx"}), frozenset({"fpu", "svm"}), frozenset({"fpu", "hypervisor"})
-
-
-@pytest.mark.parametrize(
-    ("computer", "guest", "accelerator"),
-    [
-        (("Linux", "x64", VMX, True), "x64", "kvm"),
-        (("Linux", "x64", SVM, True), "x64", "kvm"),
-        (("Linux", "x64", NEITHER, True), "x64", "tcg"),
-        (("Linux", "x64", VMX, False), "x64", "tcg"),
-        (("Linux", "x64", VMX, True), "arm64", "tcg"),
-        (("Linux", "arm64", frozenset(), True), "arm64", "kvm"),
-        (("Linux", "arm64", frozenset(), False), "arm64", "tcg"),
-        (("Linux", "arm64", frozenset(), True), "x64", "tcg"),
-        (("Darwin", "arm64", frozenset(), False), "arm64", "hvf"),
-        (("Darwin", "arm64", frozenset(), False), "x64", "tcg"),
-        (("Darwin", "x64", frozenset(), False), "x64", "hvf"),
-        (("Darwin", "x64", frozenset(), False), "arm64", "tcg"),
-        (("FreeBSD", "x64", VMX, False), "x64", "tcg"),
-    ],
-)
-def test_accelerator(computer: tuple[str, str, frozenset[str], bool], guest: str, accelerator: str) -> None:
-    """A device /dev/kvm without a processor that can do it hangs the guest: emulation then, and for every other architecture."""
-    assert qemu.Controller(*computer).accelerator(guest) == accelerator
-
 
 def command(arch: str = "x64", accelerator: str = "tcg", network: str = "passt", firmware: str = "") -> list[str]:
     return qemu.qemu_command(arch, accelerator=accelerator, cpus=2, memory=4294967296, firmware=firmware, network=network, port=40022)

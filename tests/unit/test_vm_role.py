@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import subprocess
 import sys
@@ -30,6 +31,14 @@ PLAY = """
   tasks:
     - ansible.builtin.import_role: {name: vm}
 """
+PREFLIGHT = """
+- hosts: gateways
+  gather_facts: false
+  tasks:
+    - delegate_to: localhost
+      block:
+        - ansible.builtin.import_role: {name: vm, tasks_from: preflight}
+"""
 
 
 class Operator:
@@ -53,7 +62,7 @@ class Operator:
             "TMPDIR": str(folder / "tmp"),
         }
 
-    def run(self, *argv: str | Path, fails: bool = False) -> str:
+    def run(self, *argv: str | Path, fails: bool = False, both: bool = False) -> str:
         command = [str(TOOLS / argv[0]), "-i", str(self.folder / "inventory"), *map(str, argv[1:])]
         done = subprocess.run(
             command,
@@ -66,11 +75,11 @@ class Operator:
             stdin=subprocess.DEVNULL,
         )
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + done.stderr if both else done.stdout
 
-    def play(self, playbook: str = "", *options: str, fails: bool = False) -> str:
+    def play(self, playbook: str = "", *options: str, fails: bool = False, both: bool = False) -> str:
         path = PROJECT / "playbooks" / playbook if playbook else self.folder / "play.yml"
-        return self.run("ansible-playbook", path, *options, fails=fails)
+        return self.run("ansible-playbook", path, *options, fails=fails, both=both)
 
     def host(self) -> dict[str, Any]:
         variables: dict[str, Any] = json.loads(self.run("ansible-inventory", "--host", "pot"))
@@ -159,3 +168,19 @@ def test_a_machine_of_another_inventory_is_refused(operator: Operator) -> None:
     refused = operator.play("destroy.yml", "-e", "confirm=pot", fails=True)
     assert "The name pot belongs to the inventory /inventories/theirs." in refused
     assert [path.name for path in home.iterdir()] == ["machine.json"]
+
+
+def test_one_warning_of_emulation(operator: Operator) -> None:
+    """Two machines of qemu in one inventory: one warning, before anything is made. multipass decides for itself: none."""
+    hosts = {"pot": {}, "kettle": {}, "pan": {"vm_provider": "multipass"}}
+    # An architecture that is not this computer's is emulated on any.
+    foreign = {"x86_64": "arm64"}.get(platform.machine(), "x64")
+    inventory = {"gateways": {"hosts": hosts, "vars": {"vm_provider": "qemu"}}}
+    (operator.folder / "inventory/hosts.yml").write_text(json.dumps(inventory))
+    (operator.folder / "play.yml").write_text(PREFLIGHT)
+    said = operator.play("", "--check", "-e", f"__vm_arch={foreign}", both=True)
+    assert said.count("The machine will be emulated: it is ") == 1
+    assert said.count("\n    ./install.sh HOST\n") == 1
+    assert not operator.vms.exists()
+    said = operator.play("", "-e", f"__vm_arch={foreign}", "--limit", "pan", both=True)
+    assert "emulated" not in said.replace("Warn when it will be emulated", "")
