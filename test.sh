@@ -67,7 +67,7 @@ if [ "$mode" != --fast ]; then
   else
     hosts=yes
     step "tools of the distribution" distribution_tools
-    python3 tests/lab.py down # what an earlier run may have left, its addresses above all
+    python3 -m tests.lab down # what an earlier run may have left, its addresses above all
   fi
 fi
 
@@ -89,7 +89,7 @@ if [ -n "$hosts" ]; then # the longest first
 fi
 wait
 set +m
-[ -z "$hosts" ] || python3 tests/lab.py down
+[ -z "$hosts" ] || python3 -m tests.lab down
 
 printf '\n%d min %d s in all\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
 sed 's/^/FAILED: /' "$scratch/failed"
