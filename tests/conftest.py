@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.lab.order"]
+pytest_plugins = ["tests.lab.durations", "tests.lab.order"]

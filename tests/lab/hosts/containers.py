@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.hosts.doors import inside
+from tests.lab.hosts.starts import forget, note_starts
 from tests.lab.network.bridge import address, alone, lay_bridge, nameservers, namespace
 from tests.lab.shell import STATE, quiet, run
 
@@ -131,6 +132,8 @@ def up(names: list[str]) -> None:
 
 def down(names: list[str]) -> None:
     for name in (wanted.partition(":")[0] for wanted in names):
+        note_starts(name)
+        forget(name)
         quiet("podman", "rm", "--force", "--time", "2", f"lp-{name}")
         # Connections that Ansible keeps open lead to a host that is gone; a new one gets the same address.
         for socket in (Path.home() / ".ansible" / "cp").glob("*"):

@@ -8,11 +8,13 @@ import time
 
 from tests.lab.hosts.containers import wait_until_up
 from tests.lab.hosts.doors import inside, is_machine
+from tests.lab.hosts.starts import note_starts
 from tests.lab.shell import ROOT, STATE, VMS, quiet, run
 
 
 def restart(name: str) -> None:
     """Reboot a machine; stop a whole container and start it again, which is what a container can show of a reboot."""
+    note_starts(name)
     if is_machine(name):
         return reboot(name)
     run("podman", "restart", "--time", "20", f"lp-{name}")

@@ -38,6 +38,7 @@ def test_rebuild(gateway: Host) -> None:
     """A backdoor and what an agent left are gone, the machine has other keys, and the same gateway runs; the workspace comes along."""
     gateway.run(f"install -m 0755 /bin/true {BACKDOOR}; runuser -u openclaw -- sh -c 'echo mine >{PLANTED_FILE}'")
     keys = (HOME / "host_key.pub").read_text(), (HOME / "id_ed25519.pub").read_text()
+    lab.note_starts("openclaw")
     done = playbook("playbooks/rebuild.yml", "--limit", "openclaw", "-e", "confirm=openclaw", *VARIABLES, "-e", "rebuild_keep=workspace")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
     print(done.stdout[-1200:])
