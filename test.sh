@@ -1,13 +1,27 @@
 #!/usr/bin/env bash
-# One command: every test. `--fast`: lint and unit tests only, in minutes, without root.
-# On Debian and Ubuntu, as root, it installs the tools of the distribution that the tests of hosts need.
+# The tests, as three runs. As root on Debian or Ubuntu, the last two install the tools of the distribution that the tests of hosts need.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+usage() {
+  cat <<'END'
+usage: ./test.sh [--fast | --machine]
+
+  ./test.sh            all that a change must pass: lint, unit tests, hosts in containers, one virtual machine;
+                       at most 45 minutes on two idle cores
+  ./test.sh --fast     lint and unit tests, without root; at most 3 minutes
+  ./test.sh --machine  all that takes a virtual machine for long, for a release; no limit
+END
+}
+
 case "${1:-}" in
-  "" | --fast) mode=${1:-} ;;
+  "" | --fast | --machine) mode=${1:-} ;;
+  -h | --help)
+    usage
+    exit
+    ;;
   *)
-    echo "usage: ./test.sh [--fast]" >&2
+    usage >&2
     exit 2
     ;;
 esac
@@ -21,13 +35,14 @@ started=$SECONDS
 scratch=$(mktemp -d)
 trap 'for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || true; done; rm -rf "$scratch"' EXIT
 touch "$scratch/passed" "$scratch/failed"
+export LOBSTERPOT_FIGURES=$scratch/figures
 
 # Run one step, show how long it took, go on when it fails.
 step() {
   local name=$1 since=$SECONDS
   shift
   printf '\n=== %s\n' "$name"
-  if "$@"; then
+  if LOBSTERPOT_STEP=$name "$@"; then
     echo "$name" >>"$scratch/passed"
     printf -- '--- %s: passed (%d s)\n' "$name" $((SECONDS - since))
   else
@@ -67,30 +82,44 @@ if [ "$mode" != --fast ]; then
   else
     hosts=yes
     step "tools of the distribution" distribution_tools
-    python3 tests/lab.py down # what an earlier run may have left, its addresses above all
+    python3 -m tests.lab down # what an earlier run may have left, its addresses above all
   fi
 fi
 
+# Have molecule go through a scenario.
+scenario() {
+  begin "$2 (molecule $1)" molecule --base-config .config/molecule/config.yml test --scenario-name "$1"
+}
+
 set -m # each in a process group of its own, which ends when this script does
-begin "ruff check" ruff check .
-begin "ruff format" ruff format --check .
-begin "mypy" mypy
-begin "yamllint" yamllint --strict .
-begin "ansible-lint" ansible-lint -q
-begin "unit tests" pytest tests/unit
-if [ -n "$hosts" ]; then # the longest first
-  begin "a virtual machine, from nothing to destroyed (molecule vm)" molecule test --scenario-name vm
-  begin "a fresh host, hardened and attacked (molecule default)" molecule test --scenario-name default
+# Two lanes: the machine is the longest and begins first; the others go by beside it, long ones first, so that both lanes end together.
+if [ -n "$hosts" ] && [ "$mode" = --machine ]; then
+  scenario machine "a machine that loses its power, with all actors, and rebuilt"
+elif [ -n "$hosts" ]; then
+  scenario vm "a virtual machine, from nothing to destroyed"
+fi
+if [ "$mode" != --machine ]; then
+  begin "ruff check" ruff check .
+  begin "ruff format" ruff format --check .
+  begin "mypy" mypy
+  begin "yamllint" yamllint --strict .
+  begin "ansible-lint" ansible-lint -q
+  begin "unit tests" pytest tests/unit
+fi
+if [ -n "$hosts" ] && [ "$mode" != --machine ]; then
+  scenario default "a fresh host, hardened and attacked"
   begin "archives from the real registry; senders on real gateways, under faults and attack" pytest tests/integration
-  begin "the other product (molecule clawdbot)" molecule test --scenario-name clawdbot
-  begin "a gateway set up by hand, adopted (molecule adopt)" molecule test --scenario-name adopt
-  begin "Debian 13, upgraded, and moved into a container and back (molecule upgrade)" molecule test --scenario-name upgrade
-  begin "unsafe input (molecule refuses)" molecule test --scenario-name refuses
+  scenario clawdbot "the other product"
+  scenario adopt "a gateway set up by hand, adopted"
+  scenario upgrade "Debian 13, upgraded, and moved into a container and back"
+  scenario refuses "unsafe input"
 fi
 wait
 set +m
-[ -z "$hosts" ] || python3 tests/lab.py down
+[ -z "$hosts" ] || python3 -m tests.lab down
 
+printf '\n'
+python3 -m tests.lab figures "$LOBSTERPOT_FIGURES"
 printf '\n%d min %d s in all\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
 sed 's/^/FAILED: /' "$scratch/failed"
 printf '%d passed, %d failed\n' "$(wc -l <"$scratch/passed")" "$(wc -l <"$scratch/failed")"

@@ -87,7 +87,7 @@ def timed(label: str, *command: str, text_in: str | None = None) -> tuple[float,
 
 
 def bare(name: str) -> float:
-    variables = lab.hosts()[name]["variables"]
+    variables = lab.hosts_up()[name]["variables"]
     options = ["-q", "-i", variables["ansible_ssh_private_key_file"], *variables["ansible_ssh_common_args"].split()]
     target = f"{variables['ansible_user']}@{variables['ansible_host']}"
     port = str(lab.SSH_PORT)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import ROOT
+from tests.lab import ROOT, figures
 
 CACHE = Path.home() / ".cache" / "lobsterpot"
 MACHINE = {"x86_64": "x64", "aarch64": "arm64"}[platform.machine()]
@@ -213,6 +213,7 @@ class RealGateway:
         return list(self.store(("readChannelAllowFromStore", parameters))[0])
 
     def start(self, network: Network) -> None:
+        figures.note("starts", 1)
         network.start(self.log, [*self.command, "gateway"], {**self.environment, "NODE_EXTRA_CA_CERTS": str(network.certificate)})
 
 

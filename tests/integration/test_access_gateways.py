@@ -24,7 +24,7 @@ API = {"sqlite": "http://127.0.0.1:9912", "scoped": "http://127.0.0.1:9913", "un
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     folder = tmp_path_factory.mktemp("network")
     made = Network(folder)
-    doubles = ROOT / "tests" / "doubles"
+    doubles = ROOT / "tests/lab/doubles"
     environment = {"PATH": "/usr/bin:/bin"}
     made.start(folder / "model.log", [sys.executable, str(doubles / "scripted_model.py")], environment)
     for arguments in (["9912"], ["9913"], ["443", str(made.certificate), str(made.key)]):

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.doubles.gateway_stores import KINDS, GatewayStore
 from tests.integration.real_gateway import modules
+from tests.lab.doubles.gateway_stores import KINDS, GatewayStore
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be tricked into using its rights")
 

@@ -58,9 +58,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     folder = tmp_path_factory.mktemp("network")
     made = Network(folder, "lp-policy")
     environment = {"PATH": "/usr/bin:/bin"}
-    made.start(folder / "model.log", [sys.executable, str(ROOT / "tests/doubles/scripted_model.py")], environment)
+    made.start(folder / "model.log", [sys.executable, str(ROOT / "tests/lab/doubles/scripted_model.py")], environment)
     for port in PORTS.values():
-        made.start(folder / "api.log", [sys.executable, str(ROOT / "tests/doubles/fake_telegram.py"), str(port)], environment)
+        made.start(folder / "api.log", [sys.executable, str(ROOT / "tests/lab/doubles/fake_telegram.py"), str(port)], environment)
     yield made
     made.down()
 

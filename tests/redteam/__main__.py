@@ -18,7 +18,7 @@ from tests.redteam import book, report
 def main() -> int:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python3 -m tests.redteam", description=__doc__, formatter_class=plain)
-    parser.add_argument("host", nargs="?", help="a host of tests/lab.py, converged")
+    parser.add_argument("host", nargs="?", help="a host of the lab, converged")
     parser.add_argument("--actor", choices=list(book.ACTORS))
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="attacks or mutations whose name contains this")
     parser.add_argument("--mutations", action="store_true", help="switch each control off, and on again, too")

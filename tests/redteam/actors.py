@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Callable
 
 from tests import lab
-from tests.arena import Arena
-from tests.host.attack import NAME, PATIENCE, UNIT, USER, Host, wait_for
+from tests.lab.gateway import NAME, PATIENCE, UNIT, USER, Host, wait_for
+from tests.lab.network.closed import Arena
 from tests.redteam.book import Attack
 from tests.redteam.chats import Chats, text_of
 from tests.redteam.judge import Outcome

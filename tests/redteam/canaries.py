@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from tests.host.attack import Host
+from tests.lab.gateway import Host
 from tests.redteam.judge import GATEWAYS_OWN
 
 # Where people and programs keep what is worth stealing. Files get mode 0600 and directories 0700, as these programs make them.

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from tests.arena import SERVICES
-from tests.host.attack import wait_for
+from tests.lab.gateway import wait_for
+from tests.lab.network.closed import SERVICES
 
 MODEL, TELEGRAM = SERVICES
 

@@ -9,7 +9,7 @@ from typing import TextIO
 import pytest
 
 from tests import lab
-from tests.host.attack import NAME
+from tests.lab.gateway import NAME
 from tests.redteam import book
 from tests.redteam.book import Attack, Mutation
 from tests.redteam.judge import CONTAINED, WON, Verdict
@@ -57,7 +57,7 @@ def impossible(attack: Attack) -> str:
     if attack.where == "vm" and not lab.is_machine(NAME):
         return "only a virtual machine can show it"
     if attack.actor == "neighbour" and lab.is_machine(NAME):
-        return "a machine has no neighbours but the computer that runs it: see tests/vm"
+        return "a machine has no neighbours but the computer that runs it: see tests/scenarios/vm"
     return ""
 
 

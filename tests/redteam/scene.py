@@ -17,8 +17,8 @@ from types import TracebackType
 import pytest
 
 from tests import lab
-from tests.arena import Arena
-from tests.host.attack import CONFIG, NAME, UNIT, USER, Host, wait_for
+from tests.lab.gateway import CONFIG, NAME, UNIT, USER, Host, wait_for
+from tests.lab.network.closed import Arena
 from tests.redteam import canaries
 from tests.redteam.actors import Actors
 from tests.redteam.book import ACTORS, Attack, Mutation, Step

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, the Lobsterpot contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A machine under a qemu that is none. What each double imitates, and from which source, stands in tests/doubles."""
+"""A machine under a qemu that is none. What each double imitates, and from which source, stands in tests/lab/doubles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible.module_utils.lobsterpot.qemu_machine import wait_for
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule
 
-DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
+DOUBLES = Path(__file__).resolve().parents[1] / "lab/doubles"
 KEY = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ"
 USER_DATA = f"#cloud-config\nssh_keys:\n  ed25519_private: |\n    {KEY}\n"
 GIB = 1073741824

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.doubles.gateway_stores import KINDS, GatewayStore
+from tests.lab.doubles.gateway_stores import KINDS, GatewayStore
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Machines of multipass, against a double of its command line.
 
-multipass itself was never run here. What the double imitates, and from which source, stands in tests/doubles/multipass.
+multipass itself was never run here. What the double imitates, and from which source, stands in tests/lab/doubles/multipass.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ansible.module_utils.lobsterpot import multipass
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot
 
-DOUBLE = Path(__file__).resolve().parents[1] / "doubles/multipass"
+DOUBLE = Path(__file__).resolve().parents[1] / "lab/doubles/multipass"
 double = runpy.run_path(str(DOUBLE))["main"]
 KEY = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ"
 USER_DATA = f"#cloud-config\nssh_keys:\n  ed25519_private: |\n    {KEY}\n"

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, the Lobsterpot contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Machines of qemu, against doubles of qemu-img, ssh and the runner. The real ones: tests/vm."""
+"""Machines of qemu, against doubles of qemu-img, ssh and the runner. The real ones: tests/scenarios/vm."""
 
 from __future__ import annotations
 

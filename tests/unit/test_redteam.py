@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import lab
-from tests.arena import Arena
-from tests.host.attack import NAME
+from tests.lab.gateway import NAME
+from tests.lab.hosts import doors
+from tests.lab.network.closed import Arena
 from tests.redteam import book, report, run
 from tests.redteam.book import Attack
 from tests.redteam.judge import CONTAINED, NOT_SHOWN, WON, Outcome, judge
@@ -67,7 +67,7 @@ def test_what_is_accepted() -> None:
 
 def test_what_a_host_cannot_show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A container has no kernel of its own, a machine no neighbour; all else is tried on both. A machine's packets are the laptop's."""
-    monkeypatch.setattr(lab, "VMS", tmp_path)
+    monkeypatch.setattr(doors, "VMS", tmp_path)
     tries = [attack(where="vm"), attack(actor="neighbour"), attack()]
     assert [bool(run.impossible(each)) for each in tries] == [True, False, False]
     assert Arena(NAME).host == f"lp-{NAME}"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from ansible.module_utils.lobsterpot import access, as_user, folder, json_store, sqlite_store, store
 
-from tests.doubles.gateway_stores import KINDS, GatewayStore
+from tests.lab.doubles.gateway_stores import KINDS, GatewayStore
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot

@@ -48,7 +48,7 @@ class Operator:
         self.folder, self.double, self.vms = folder, folder / "double", folder / "my vms"
         for name in ("double", "bin", "home", "inventory", "tmp"):
             (folder / name).mkdir()
-        (folder / "bin/multipass").symlink_to(PROJECT / "tests/doubles/multipass")
+        (folder / "bin/multipass").symlink_to(PROJECT / "tests/lab/doubles/multipass")
         (folder / "inventory/hosts.yml").write_text(INVENTORY)
         (folder / "play.yml").write_text(PLAY)
         self.environment = {

@@ -1,0 +1,120 @@
+"""One converged host of the lab, and its gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests import lab
+
+NAME = os.environ.get("LAB_HOST", "gw1")
+PATIENCE = 5 if lab.is_machine(NAME) else 1  # under emulation everything takes longer
+USER = "openclaw"
+UNIT = "openclaw-gateway.service"
+CONFIG = "/etc/openclaw/openclaw.json"
+DATABASE = f"/home/{USER}/.openclaw/state/openclaw.sqlite"
+READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout=2)"
+# Asked by one process in the host: on an emulated one, a login and a Python for each question would slow down the start.
+UNTIL_READY = r"""
+until exec 3<>/dev/tcp/127.0.0.1/18789 && printf 'GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 &&
+  head -n 1 <&3 | grep -q ' 200 '; do
+  sleep 1
+done 2>/dev/null
+"""
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds * PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds * PATIENCE:.0f} s in vain: {what}")
+        time.sleep(0.3)
+
+
+class Host:
+    """The converged host, by its container's own door."""
+
+    name = NAME
+    product = "openclaw"
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return dict(lab.hosts_up()[NAME]["variables"])
+
+    @property
+    def ipv4(self) -> str:
+        return str(self.variables["ansible_host"])
+
+    @property
+    def ipv6(self) -> str:
+        return str(self.variables["lab_ipv6"])
+
+    def run(self, script: str, *, check: bool = True) -> str:
+        """Run a shell script as root; return its output."""
+        return lab.inside(NAME, script, check=check)
+
+    def feed(self, script: str, text: str) -> str:
+        """Run a shell script as root with a text as its standard input; return its output."""
+        # A shell on the other end of an SSH connection takes the words apart once more.
+        one_word = shlex.quote(script) if lab.is_machine(NAME) else script
+        return lab.run(*lab.door(NAME), "bash", "-euo", "pipefail", "-c", one_word, text_in=text)
+
+    def code(self, script: str) -> int:
+        return subprocess.run([*lab.door(NAME), "bash", "-s"], check=False, capture_output=True, text=True, input=script).returncode
+
+    def as_user(self, script: str) -> tuple[int, str]:
+        """Run a shell script as the gateway's user, as after code execution in the gateway; return code and all output."""
+        command = [*lab.door(NAME), "runuser", "-u", USER, "--", "env", f"HOME=/home/{USER}", "bash", "-s"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, input=script)
+        return done.returncode, done.stdout + done.stderr
+
+    def sql(self, *statements: str) -> list[str]:
+        """Run statements on the gateway's database, as its user; return the words of all rows, columns joined by a bar."""
+        script = f"""
+import sqlite3
+database = sqlite3.connect("{DATABASE}", timeout=15, isolation_level=None)
+database.execute("PRAGMA wal_autocheckpoint = 0")
+for statement in {list(statements)!r}:
+    for row in database.execute(statement):
+        print(*row, sep="|")
+"""
+        code, out = self.as_user(f"python3 - <<'PYTHON'\n{script}\nPYTHON\n")
+        assert code == 0, out
+        return out.split()
+
+    def ready(self) -> bool:
+        return self.code(f'python3 -c "{READY}"') == 0
+
+    def wait_until_ready(self, seconds: int = 240) -> None:
+        if self.code(f"timeout {seconds} bash -c {shlex.quote(UNTIL_READY)}"):
+            pytest.fail(f"waited {seconds} s in vain: the gateway answers /readyz")
+
+    def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
+        """Have the scripted model call a tool through the real gateway; return the tool's result."""
+        message = f"CALL {tool} {json.dumps(arguments)}"
+        command = [self.product, "agent", "--agent", "main", "--session-id", session, "--message", message, "--json"]
+        out = self.run(shlex.join(command) + " </dev/null", check=False)
+        report = json.loads(out[out.index("{") :])
+        text = "".join(part["text"] for part in report["result"]["payloads"])
+        assert text.startswith("RESULT "), text
+        return str(json.loads(text.removeprefix("RESULT ")))
+
+
+def playbook(*arguments: str, check: bool = True, name: str = "site.yml") -> subprocess.CompletedProcess[str]:
+    """Run site.yml, or another playbook, on the host as an operator does."""
+    done = lab.site(NAME, *arguments, playbook=name)
+    if check:
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    return done
+
+
+def sshd_settings(gateway: Host) -> dict[str, str]:
+    """The settings in force, by name in small letters."""
+    return dict(line.split(" ", 1) for line in gateway.run("sshd -T").splitlines() if " " in line)

@@ -1,0 +1,53 @@
+"""S10, and the whole host once more: these tests stop things, so they come last."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import lab
+from tests.lab.gateway import NAME, UNIT, Host, wait_for
+from tests.lab.neighbour import neighbour_reaches
+
+pytestmark = pytest.mark.last
+
+
+def test_the_gateway_is_killed(gateway: Host) -> None:
+    """S10: kill -9 of the gateway; systemd brings it back."""
+    before = gateway.run(f"systemctl show -p MainPID --value {UNIT}").strip()
+    gateway.run(f"kill -9 {before}")
+    wait_for(
+        lambda: gateway.run(f"systemctl show -p MainPID --value {UNIT}").strip() not in (before, "0"),
+        "a new process",
+        30,
+    )
+    gateway.wait_until_ready()
+
+
+def test_its_manager_is_killed(model: Host) -> None:
+    """S10: with the user's manager and its containers gone, gateway and sandboxes come back by themselves."""
+    model.run("systemctl kill -s KILL user@$(id -u openclaw).service")
+    wait_for(lambda: model.code("systemctl is-active -q user@$(id -u openclaw).service") == 0, "the manager is back", 30)
+    wait_for(model.ready, "the gateway is ready", 120)
+    assert model.agent("exec", {"command": "echo still-$((40+2))"}, "s10-manager").strip() == "still-42"
+
+
+def test_the_host_restarts(gateway: Host) -> None:
+    """S10: after a restart of the container all is back with nobody logged in: gateway, sandbox image, UFW, forward rule, fail2ban, S1."""
+    lab.restart(NAME)
+    gateway.wait_until_ready()
+    assert gateway.run("systemctl --failed --no-legend --plain") == ""
+    assert "Status: active" in gateway.run("ufw status")
+    assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
+    assert "sshd" in gateway.run("fail2ban-client status")
+    assert neighbour_reaches(gateway.ipv4, 2022)
+    assert not neighbour_reaches(gateway.ipv4, 18789)
+
+
+def test_lynis(gateway: Host) -> None:
+    """An independent baseline: Lynis gives 75 or more, and no warning."""
+    gateway.run("DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends lynis >/dev/null 2>&1")
+    gateway.run("lynis audit system --quick --no-colors --quiet >/dev/null 2>&1 || true")
+    report = gateway.run("cat /var/log/lynis-report.dat").splitlines()
+    assert [line for line in report if line.startswith("warning[]")] == []
+    index = next(int(line.split("=")[1]) for line in report if line.startswith("hardening_index="))
+    assert index >= 75

@@ -1,0 +1,144 @@
+"""playbooks/rotate.yml: the new value works, the old one does not and is nowhere on the host; what fails goes back."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab.gateway import UNIT, Host, playbook, wait_for
+
+ROTATE = "playbooks/rotate.yml"
+SECRETS = "/etc/openclaw/secrets.json"
+# Asks the gateway's own API for a tool that it does not have, with the token in a file that root alone reads; prints the status.
+ACCEPTED, REFUSED = ["404"], ["401"]
+ASK = """
+python3 - <<'PYTHON'
+import urllib.error, urllib.request
+head = {"authorization": "Bearer " + open("/root/needle").read(), "content-type": "application/json"}
+ask = urllib.request.Request("http://127.0.0.1:18789/tools/invoke", b'{"tool": "no_such_tool"}', head)
+try:
+    print(urllib.request.urlopen(ask, timeout=20).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+PYTHON
+"""
+# Files, journal, arguments and environments. The value comes from a file: as an argument the search would find itself.
+SEARCH = """
+grep -rlsFf /root/needle --exclude=needle --devices=skip /etc /home /root /run /srv /tmp /usr/local /var || true
+journalctl --no-pager --output=cat | grep -cFf /root/needle || true
+cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -cFf /root/needle || true
+"""
+
+
+def token(gateway: Host) -> str:
+    return str(json.loads(gateway.run(f"cat {SECRETS}"))["gateway"]["token"])
+
+
+def with_needle(gateway: Host, value: str, script: str) -> list[str]:
+    """Run a script that finds the value in /root/needle; return the words it prints."""
+    gateway.run(f"umask 077; printf '%s' '{value}' >/root/needle")
+    try:
+        return gateway.run(script).split()
+    finally:
+        gateway.run("rm /root/needle")
+
+
+def rotate(tmp_path: Path, name: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    file = tmp_path / "variables.json"
+    file.write_text(json.dumps({"rotate": name, **variables}))
+    file.chmod(0o600)
+    return playbook("-vvv", "--diff", "--extra-vars", f"@{file}", name=ROTATE, check=False)
+
+
+def test_the_token(gateway: Host, tmp_path: Path) -> None:
+    """A token that the host makes, a rotation that fails, and the inventory's token again; no value in any output."""
+    given = token(gateway)
+    assert with_needle(gateway, given, ASK) == ACCEPTED
+    done = rotate(tmp_path, "gateway/token", gateway_token="")
+    assert done.returncode == 0, done.stdout[-2000:]
+    made = token(gateway)
+    assert len(made) == 43
+    assert with_needle(gateway, made, ASK) == ACCEPTED
+    assert with_needle(gateway, given, ASK) == REFUSED
+    assert with_needle(gateway, given, SEARCH) == ["0", "0"]
+    said = done.stdout + done.stderr
+
+    # A gateway that is not ready in a second counts as one that does not get ready.
+    done = rotate(tmp_path, "gateway/token", gateway_ready_timeout=1)
+    said += done.stdout + done.stderr
+    assert done.returncode == 2
+    assert "The gateway did not become ready" in done.stdout
+    assert token(gateway) == made
+    assert gateway.code(f"test -e {SECRETS}.previous") != 0
+    gateway.wait_until_ready()
+    assert with_needle(gateway, made, ASK) == ACCEPTED
+    assert with_needle(gateway, given, ASK) == REFUSED
+
+    done = rotate(tmp_path, "gateway/token")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert token(gateway) == given
+    assert with_needle(gateway, given, ASK) == ACCEPTED
+    assert with_needle(gateway, made, SEARCH) == ["0", "0"]
+    said += done.stdout + done.stderr
+    assert [value for value in (given, made) if value in said] == []
+
+
+def test_the_key_of_a_provider(gateway: Host, tmp_path: Path) -> None:
+    """The key that the inventory has now is deployed, nothing else of it; the same key again is refused."""
+    before = json.loads(gateway.run(f"cat {SECRETS}"))
+    new = f"planted-fresh-{secrets.token_hex(16)}"
+    planted = {**gateway.variables["lab_planted"], "model": new, "extra": "not deployed by the way"}
+    try:
+        done = rotate(tmp_path, "models/anthropic", lab_planted=planted)
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert json.loads(gateway.run(f"cat {SECRETS}")) == {**before, "models": {**before["models"], "anthropic": new}}
+        assert with_needle(gateway, before["models"]["anthropic"], SEARCH) == ["0", "0"]
+        assert [value for value in (new, before["models"]["anthropic"]) if value in done.stdout + done.stderr] == []
+        again = rotate(tmp_path, "models/anthropic", lab_planted=planted)
+        assert again.returncode != 0
+        assert "models/anthropic: the host has this value already" in again.stdout
+    finally:
+        assert rotate(tmp_path, "models/anthropic").returncode == 0
+    assert json.loads(gateway.run(f"cat {SECRETS}")) == before
+
+
+def test_the_token_of_a_channel(gateway: Host, bot_api: str, tmp_path: Path) -> None:
+    """The bot comes back with the new token, and the gateway is ready; the old one is nowhere on the host."""
+
+    def variables(token: str) -> dict[str, object]:
+        return {"gateway_channels": {"telegram": {"api_root": bot_api}}, "gateway_secrets": {"telegram": {"botToken": token}}}
+
+    def deploy(given: dict[str, object]) -> None:
+        (tmp_path / "channel.json").write_text(json.dumps(given))
+        playbook("--tags", "gateway", "--extra-vars", f"@{tmp_path}/channel.json")
+
+    def comes_with(token: str) -> bool:
+        asked = f"import urllib.request as u; print(u.urlopen('{bot_api}/test/token', timeout=5).read().decode())"
+        return bool(json.loads(gateway.run(f'python3 -c "{asked}"')) == token)
+
+    old, new = (f"{number}:{secrets.token_hex(16)}" for number in (1001, 1002))
+    deploy(variables(old))
+    try:
+        wait_for(lambda: comes_with(old), "the bot comes with its token")
+        done = rotate(tmp_path, "telegram/botToken", **variables(new))
+        assert done.returncode == 0, done.stdout[-2000:]
+        wait_for(lambda: comes_with(new), "the bot comes with the new token")
+        assert gateway.ready()
+        assert with_needle(gateway, old, SEARCH) == ["0", "0"]
+        assert [value for value in (old, new) if value in done.stdout + done.stderr] == []
+    finally:
+        deploy({})
+
+
+@pytest.mark.parametrize("name", ["telegram/botToken", "../../root", ""])
+def test_a_name_that_is_not_known(gateway: Host, tmp_path: Path, name: str) -> None:
+    """S14: the known ones are listed, and the process that runs goes on running."""
+    before = gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}")
+    done = rotate(tmp_path, name)
+    assert done.returncode != 0
+    assert "There are: gateway/token, models/anthropic, models/scripted." in " ".join(done.stdout.split())
+    assert gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}") == before
