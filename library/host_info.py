@@ -164,7 +164,8 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import host
+from ansible.module_utils.lobsterpot import host, limits
+from ansible.module_utils.lobsterpot.errors import LobsterpotError
 
 ARGUMENT_SPEC = {
     "user": {"type": "str", "required": True},
@@ -177,6 +178,7 @@ ARGUMENT_SPEC = {
     "units": {"type": "list", "elements": "str", "default": []},
 }
 
+RUN_AS = "/usr/local/lib/lobsterpot/run-as-"  # and the user: a script of the role account
 SPOOL = Path("/var/spool/cron")
 AT_DENY = Path("/etc/at.deny")
 CA_DIR = "/usr/local/share/ca-certificates"
@@ -266,14 +268,17 @@ def images(name: str, image: str) -> list[str]:
     """Ask the gateway user's own podman, as that user: root does not read a store that somebody else writes.
 
     By the script that the account role installed, which also keeps podman from the user's own settings: they can name
-    programs to run.
+    programs to run. Raises LobsterpotError when it does not answer: taken for an empty store, the image would be loaded again.
     """
-    command = [f"/usr/local/lib/lobsterpot/run-as-{name}", "podman", "image", "ls", "--filter", f"reference={image}"]
+    command = [RUN_AS + name, "podman", "image", "ls", "--filter", f"reference={image}"]
     command += ["--format", "{{.Tag}}"]
     try:
-        done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=30, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=limits.COMMAND, stdin=subprocess.DEVNULL)
+    except OSError:  # no such script: no user yet, or none that is ours
         return []
+    except subprocess.TimeoutExpired as error:
+        words = limits.waited(limits.COMMAND, f"podman had listed the images of {name}")
+        raise LobsterpotError(f"{words} See what it does: ps -u {name} -o pid,stat,args") from error
     return sorted(set(done.stdout[:65536].decode(errors="replace").split()))
 
 
@@ -343,7 +348,10 @@ def read(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
-    module.exit_json(changed=False, **read(module))
+    try:
+        module.exit_json(changed=False, **read(module))
+    except LobsterpotError as error:
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":
