@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import ast
+import http.server
 import json
 import os
 import re
 import subprocess
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import yaml
@@ -147,13 +149,57 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def until_ready(seconds: int) -> subprocess.CompletedProcess[str]:
-    """Run what waits for the gateway as roles/gateway/tasks/ready.yml does, on a port where nobody listens."""
+def until_ready(seconds: int, port: int = 1, **limits_of_the_role: int) -> subprocess.CompletedProcess[str]:
+    """Run what waits for the gateway as roles/gateway/tasks/ready.yml does; nobody listens on port 1."""
     written: dict[str, Any] = yaml.safe_load((PROJECT / "roles/gateway/vars/main.yml").read_text())
+    written["__gateway_limits"] |= limits_of_the_role
     variables = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in written.items()}
-    variables |= {"gateway_ready_timeout": seconds, "gateway_port": 1, "gateway_ready_path": "/readyz", "gateway_unit": "gateway.service"}
+    variables |= {
+        "gateway_ready_timeout": seconds,
+        "gateway_port": port,
+        "gateway_ready_path": "/readyz",
+        "gateway_unit": "gateway.service",
+    }
     script = Templar(loader=DataLoader(), variables=variables).template(variables["__gateway_until_ready"])
     return subprocess.run(["timeout", str(seconds), "bash", "-c", script], check=False, capture_output=True, text=True)
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """A gateway whose answers to /readyz are `codes`, the last of them for good."""
+
+    codes: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        self.send_response(self.codes.pop(0) if len(self.codes) > 1 else self.codes[0])
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gateway() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("host")
+def test_a_gateway_that_gets_ready(gateway: int) -> None:
+    """It calls itself not ready for a moment, as it does while its channels start."""
+    Answers.codes = [503, 404, 200]
+    done = until_ready(60, gateway)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.usefixtures("host")
+def test_a_gateway_with_a_broken_channel(gateway: int) -> None:
+    """It runs and answers, and will not get ready however long it is waited: the message says where to look."""
+    Answers.codes = [503]
+    done = until_ready(60, gateway, channels=1)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == "Waited 1 s in vain until the gateway, which answered, called itself ready. Is a channel's token wrong?\n"
 
 
 @pytest.mark.usefixtures("host")
