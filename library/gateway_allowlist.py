@@ -13,7 +13,7 @@ description:
   - Knows every store that the gateway has had. JSON files with a lock directory (clawdbot, early openclaw), JSON files for each account
     with a lock file (openclaw up to 2026.7.35), the database (openclaw from 2026.8.1 on). Which one it is, the store itself says.
   - Follows the gateway's own locking, so that neither loses what the other writes. A lock is held for milliseconds and waited for
-    30 seconds.
+    two minutes.
   - Compares senders as the gateway does. C(tg:123) and C(123) are one sender on Telegram.
   - Run by root, it works as the user who owns the store, in a process of its own that is bounded in time and memory. Links in place of the
     store's files are not followed.

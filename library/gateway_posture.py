@@ -148,10 +148,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import host, posture
+from ansible.module_utils.lobsterpot import host, limits, posture
+from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.terminal import printable
 
 ARGUMENT_SPEC = {
@@ -180,7 +182,6 @@ ARGUMENT_SPEC = {
 # What was loaded last, in nft's own words: roles/egress writes it.
 EGRESS_LOADED = Path("/run/lobsterpot/egress.loaded")
 PROXY_USER = "lobsterpot-proxy"
-AUDIT_SECONDS = 240  # on an emulated machine each of the two takes ten times as long
 OUTPUT_LIMIT = host.AUDIT_BYTES
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
@@ -191,27 +192,35 @@ class Question:
 
     def __init__(self, *command: str) -> None:
         quiet = subprocess.DEVNULL
+        self.command = " ".join(command)
         self.process = subprocess.Popen(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, cwd="/", env=ENVIRONMENT)
 
-    def answer(self, seconds: float = 30) -> str:
-        """What it printed up to its end, the time limit or the size limit; then it is gone."""
+    def answer(self, seconds: float, what: str = "") -> str:
+        """What it printed up to its end or the size limit; then it is gone. Raises LobsterpotError at the time limit.
+
+        seconds: the limit. what: a name for the command where its words are too many.
+        """
         stream, deadline, said = self.process.stdout, time.monotonic() + seconds, b""
         assert stream is not None  # noqa: S101 - for the type checker: it was asked for above
-        while len(said) < OUTPUT_LIMIT and select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            piece = os.read(stream.fileno(), 65536)
+        late = False
+        while len(said) < OUTPUT_LIMIT and not late:
+            late = not select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]
+            piece = b"" if late else os.read(stream.fileno(), 65536)
             if not piece:
                 break
             said += piece
         self.process.kill()
         self.process.wait()
         stream.close()
+        if late:
+            raise LobsterpotError(limits.waited(seconds, f"{what or self.command} had ended"))
         return said[:OUTPUT_LIMIT].decode(errors="replace")
 
 
-def output(*command: str, seconds: float = 30) -> str:
-    """What a command prints; nothing when it is missing."""
+def output(*command: str, seconds: float = 0.0) -> str:
+    """What a command prints; nothing when it is missing. Raises LobsterpotError at the time limit, which is the usual one unless given."""
     try:
-        return Question(*command).answer(seconds)
+        return Question(*command).answer(seconds or limits.COMMAND)
     except OSError:
         return ""
 
@@ -259,10 +268,12 @@ class Reader:
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # not through a proxy of the environment
             url = f"http://127.0.0.1:{self.port}{self.ready}"
-            with opener.open(url, timeout=10) as answer:
+            with opener.open(url, timeout=limits.GATEWAY_ANSWER) as answer:
                 ready = answer.status == 200  # noqa: PLR2004
         except (OSError, urllib.error.URLError) as error:
-            problems.append(f"the gateway is not ready: {error}")
+            late = isinstance(getattr(error, "reason", error), TimeoutError)
+            words = limits.waited(limits.GATEWAY_ANSWER, f"it answered {self.ready} on port {self.port}") if late else error
+            problems.append(f"the gateway is not ready: {words}")
         else:
             problems += [] if ready else ["the gateway is not ready"]
         return problems
@@ -378,10 +389,13 @@ class Reader:
             if not shown.strip():
                 return [f"the sandbox image {self.image} is not in the store of {self.user}"]
         if self.probe:
-            output("systemctl", "start", self.probe, seconds=90)
-            if output("systemctl", "show", "--property=Result", "--value", self.probe).strip() != "success":
+            output("systemctl", "start", self.probe, seconds=limits.SANDBOX_PROBE)
+            result = output("systemctl", "show", "--property=Result", "--value", self.probe).strip()
+            if result != "success":
+                limit = output("systemctl", "show", "--property=TimeoutStartUSec", "--value", self.probe).strip()
+                within = f" within {limit}" if result == "timeout" else ""
                 words = output("journalctl", "--unit", self.probe, "--lines", "4", "--output", "cat", "--no-pager")
-                return [f"no sandbox can be started: {' '.join(printable(words).split())}"]
+                return [f"no sandbox can be started{within}: {' '.join(printable(words).split())}"]
         return []
 
     def ask_policy(self, folder: Path) -> Question | None:
@@ -432,6 +446,21 @@ def ask_audit(params: dict[str, object], reader: Reader) -> Question | None:
     return ask(str(params["command"]), "security", "audit", "--json")
 
 
+def in_time(read: Callable[[], list[str]]) -> list[str]:
+    """The problems of a topic; a tool that did not end in time is one, and the other topics are read all the same."""
+    try:
+        return read()
+    except LobsterpotError as error:
+        return [str(error)]
+
+
+def judge(reader: Reader, topic: str, question: Question | None) -> list[str]:
+    """The problems that the gateway's own `security audit` or `policy check` finds."""
+    report = question.answer(limits.AUDIT, f"the gateway's own {topic}") if question else ""
+    problems: list[str] = getattr(reader, topic)(report)
+    return problems
+
+
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
     reader = Reader(module.params)
@@ -441,9 +470,9 @@ def main() -> None:
         if module.params["policy"]:
             slow["policy"] = reader.ask_policy(Path(folder))
         topics = ("service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox")
-        checks = {topic: getattr(reader, topic)() for topic in topics}
+        checks = {topic: in_time(getattr(reader, topic)) for topic in topics}
         for topic, question in slow.items():
-            checks[topic] = getattr(reader, topic)(question.answer(AUDIT_SECONDS) if question else "")
+            checks[topic] = in_time(functools.partial(judge, reader, topic, question))
     problems = [problem for found in checks.values() for problem in found]
     module.exit_json(changed=False, checks=checks, problems=problems, warnings_of_audit=reader.audit_warnings)
 

@@ -177,7 +177,8 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import host
+from ansible.module_utils.lobsterpot import host, limits
+from ansible.module_utils.lobsterpot.errors import LobsterpotError
 
 ARGUMENT_SPEC = {
     "user": {"type": "str", "required": True},
@@ -191,6 +192,7 @@ ARGUMENT_SPEC = {
     "audit": {"type": "str", "default": ""},
 }
 
+RUN_AS = "/usr/local/lib/lobsterpot/run-as-"  # and the user: a script of the role account
 SPOOL = Path("/var/spool/cron")
 AT_DENY = Path("/etc/at.deny")
 CA_DIR = "/usr/local/share/ca-certificates"
@@ -280,14 +282,17 @@ def images(name: str, image: str) -> list[str]:
     """Ask the gateway user's own podman, as that user: root does not read a store that somebody else writes.
 
     By the script that the account role installed, which also keeps podman from the user's own settings: they can name
-    programs to run.
+    programs to run. Raises LobsterpotError when it does not answer: taken for an empty store, the image would be loaded again.
     """
-    command = [f"/usr/local/lib/lobsterpot/run-as-{name}", "podman", "image", "ls", "--filter", f"reference={image}"]
+    command = [RUN_AS + name, "podman", "image", "ls", "--filter", f"reference={image}"]
     command += ["--format", "{{.Tag}}"]
     try:
-        done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=30, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=limits.COMMAND, stdin=subprocess.DEVNULL)
+    except OSError:  # no such script: no user yet, or none that is ours
         return []
+    except subprocess.TimeoutExpired as error:
+        words = limits.waited(limits.COMMAND, f"podman had listed the images of {name}")
+        raise LobsterpotError(f"{words} See what it does: ps -u {name} -o pid,stat,args") from error
     return sorted(set(done.stdout[:65536].decode(errors="replace").split()))
 
 
@@ -315,10 +320,11 @@ def begin_audit(module: AnsibleModule) -> float:
     if not command or module.check_mode or not os.access(command, os.X_OK):
         return 0
     began = time.time()
-    unit = ["systemd-run", "--quiet", "--collect", f"--unit={host.AUDIT_UNIT}", "--property=UMask=0077", "--property=RuntimeMaxSec=900"]
+    unit = ["systemd-run", "--quiet", "--collect", f"--unit={host.AUDIT_UNIT}", "--property=UMask=0077"]
+    unit += [f"--property=RuntimeMaxSec={limits.AUDIT:.0f}", "--nice=19", "--property=CPUWeight=idle"]
     # The gateway's user gets a pipe, not root's file: through that it could fill the memory below /run.
     script = f'"$1" security audit --json </dev/null | head --bytes={host.AUDIT_BYTES} >{host.AUDIT_REPORT}'
-    code, _out, _err = module.run_command([*unit, "--nice=19", "--property=CPUWeight=idle", "sh", "-c", script, "sh", command])
+    code, _out, _err = module.run_command([*unit, "sh", "-c", script, "sh", command])
     return 0 if code else began
 
 
@@ -375,7 +381,10 @@ def read(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
-    module.exit_json(changed=False, **read(module))
+    try:
+        module.exit_json(changed=False, **read(module))
+    except LobsterpotError as error:
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":

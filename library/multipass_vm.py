@@ -67,7 +67,7 @@ options:
   timeout:
     description: How many seconds a launch, with the download of the image, or a start may take.
     type: int
-    default: 600
+    default: 1800
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
@@ -96,6 +96,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import limits
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.multipass import SSH_PORT, Found, Multipass, commands, refuse, wanted_size
 from ansible.module_utils.lobsterpot.vm import Plan, Size, check_name, check_owner, plan
@@ -112,7 +113,7 @@ ARGUMENT_SPEC = {
     "image": {"type": "str", "default": "24.04"},
     "user": {"type": "str", "default": "lobsterpot"},
     "user_data": {"type": "str", "default": "", "no_log": True},
-    "timeout": {"type": "int", "default": 600},
+    "timeout": {"type": "int", "default": limits.VM_FIRST_LOGIN},
 }
 
 LINE = 16  # characters from which a line of user_data may be a part of a key

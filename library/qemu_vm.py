@@ -85,9 +85,9 @@ options:
     type: bool
     default: false
   timeout:
-    description: Longest time until the first login, and for a shutdown, in seconds.
+    description: Longest time until the first login, in seconds.
     type: int
-    default: 600
+    default: 1800
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
@@ -129,7 +129,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import qemu, vm
+from ansible.module_utils.lobsterpot import limits, qemu, vm
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.qemu_machine import KEPT, Machine, controller, free_port, link_or_copy, progress
 from ansible.module_utils.lobsterpot.seed import write_seed
@@ -151,10 +151,8 @@ ARGUMENT_SPEC = {
     "reach": {"type": "list", "elements": "str", "default": []},
     "runner": {"type": "path", "default": ""},
     "golden": {"type": "bool", "default": False},
-    "timeout": {"type": "int", "default": 600},
+    "timeout": {"type": "int", "default": limits.VM_FIRST_LOGIN},
 }
-
-SHUTDOWN = 120.0  # seconds
 
 
 def check(params: dict[str, Any], machine: Machine, record: dict[str, Any], wanted: vm.Size) -> None:
@@ -263,7 +261,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
             remove(machine, record, kept)
         return result
     if running and plan.changed:
-        machine.stop(SHUTDOWN)
+        machine.stop(limits.VM_SHUTDOWN)
         running = False
     if not made:
         record = make(module, machine, wanted)

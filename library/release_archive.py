@@ -99,6 +99,7 @@ import sys
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import limits
 from ansible.module_utils.lobsterpot.archive import (
     PLUGINS,
     build_folder,
@@ -135,6 +136,7 @@ def npm_command(call: list[str], cache: Path, registry: str) -> list[str]:
         "--no-audit",
         "--no-fund",
         "--loglevel=error",
+        f"--fetch-timeout={limits.NPM_FETCH * 1000:.0f}",
         "--fetch-retries=2",
         "--fetch-retry-mintimeout=2000",
         "--fetch-retry-maxtimeout=5000",

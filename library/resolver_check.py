@@ -18,9 +18,9 @@ options:
     type: str
     required: true
   seconds:
-    description: How long each resolver may take. It is asked twice.
+    description: How many seconds each resolver may take for an answer. It is asked three times.
     type: float
-    default: 3
+    default: 15
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -45,27 +45,28 @@ import sys
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import limits
 from ansible.module_utils.lobsterpot.host import parse_resolvers
 
-ARGUMENT_SPEC = {"user": {"type": "str", "required": True}, "seconds": {"type": "float", "default": 3}}
+ARGUMENT_SPEC = {"user": {"type": "str", "required": True}, "seconds": {"type": "float", "default": limits.RESOLVER_ANSWER}}
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 # RFC 1035: one question, for the NS records of the root, by UDP.
 ASK = """
 import socket, sys
-server, seconds = sys.argv[1], float(sys.argv[2])
+server, seconds, tries = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
 address = socket.getaddrinfo(server, 53, type=socket.SOCK_DGRAM)[0]
 asked = socket.socket(*address[:3])
 asked.settimeout(seconds)
-for attempt in range(2):
+for attempt in range(1, tries + 1):
     try:
         asked.connect(address[4])
         asked.send(bytes.fromhex("4c50010000010000000000000000020001"))
         asked.recv(512)
         break
     except TimeoutError:
-        if attempt:
-            sys.exit("it is silent")
+        if attempt == tries:
+            sys.exit(f"it is silent, asked {tries} times within {tries * seconds:.0f} s")
     except OSError as error:
         sys.exit(error.strerror or str(error))
 """
@@ -74,14 +75,15 @@ for attempt in range(2):
 def ask(server: str, user: str, seconds: float) -> str:
     """Ask one resolver as the user; `answered`, or the reason why not."""
     entry = pwd.getpwnam(user)
-    command = [sys.executable, "-I", "-c", ASK, server, str(seconds)]
+    command = [sys.executable, "-I", "-c", ASK, server, str(seconds), str(limits.RESOLVER_TRIES)]
+    limit = limits.RESOLVER_TRIES * seconds + limits.INTERPRETER
     try:
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, timeout=3 * seconds + 10, cwd="/",
+            command, check=False, capture_output=True, text=True, timeout=limit, cwd="/",
             user=entry.pw_uid, group=entry.pw_gid, extra_groups=[], stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return "it is silent"
+        return limits.waited(limit, "the question had ended").removesuffix(".")
     return "answered" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
 
 

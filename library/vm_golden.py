@@ -23,9 +23,9 @@ options:
     choices: [taken, kept]
     required: true
   timeout:
-    description: Longest time for the copy, in seconds.
+    description: Longest time in which the copy makes no progress, in seconds. The whole may take as long as it takes.
     type: int
-    default: 300
+    default: 600
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -52,17 +52,17 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lobsterpot import limits
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.qemu_machine import Machine, wait_for
 
 ARGUMENT_SPEC = {
     "directory": {"type": "path", "required": True},
     "state": {"type": "str", "choices": ["taken", "kept"], "required": True},
-    "timeout": {"type": "int", "default": 300},
+    "timeout": {"type": "int", "default": limits.VM_COPY_SILENCE},
 }
 
 JOB = "golden"
-ENDING = 60.0  # seconds
 
 
 def jobs(machine: Machine) -> list[dict[str, Any]]:
@@ -74,8 +74,8 @@ def forget(machine: Machine) -> None:
     if any(job["status"] != "concluded" for job in jobs(machine)):
         with contextlib.suppress(LobsterpotError):  # it may have ended meanwhile
             machine.monitor("job-cancel", id=JOB)
-    if not wait_for(lambda: all(job["status"] == "concluded" for job in jobs(machine)), ENDING):
-        raise LobsterpotError("qemu does not end the copy that an earlier run began. Run again in a minute.")
+    if not wait_for(lambda: all(job["status"] == "concluded" for job in jobs(machine)), limits.VM_COPY_CANCEL):
+        raise LobsterpotError(f"{limits.waited(limits.VM_COPY_CANCEL, 'qemu gave up a copy of the disk')} Run again in a minute.")
     if jobs(machine):
         machine.monitor("job-dismiss", id=JOB)
 
@@ -87,16 +87,22 @@ def take(machine: Machine, copy: Path, seconds: float) -> None:
     machine.monitor(
         "drive-backup", **{"job-id": JOB, "device": "disk", "target": copy.name, "format": "qcow2", "sync": "top", "auto-dismiss": False}
     )
+    job: dict[str, Any] = {}
 
-    def done() -> bool:
+    def moved() -> bool:
+        """Whether the copy has ended or got on since it was looked at last."""
+        nonlocal job
         found = jobs(machine)
         if found and found[0].get("error"):
             raise LobsterpotError(f"qemu could not copy the disk: {found[0]['error']}")
-        return bool(found) and found[0]["status"] == "concluded"
+        before, job = job, found[0] if found else {}
+        return job.get("status") == "concluded" or job.get("current-progress") != before.get("current-progress")
 
-    if not wait_for(done, seconds):
-        forget(machine)
-        raise LobsterpotError(f"The disk was not copied within {seconds:.0f} s.")
+    while job.get("status") != "concluded":
+        if not wait_for(moved, seconds):
+            forget(machine)
+            so_far = f"{job.get('current-progress', 0)} of {job.get('total-progress', 0)} bytes"
+            raise LobsterpotError(limits.waited(seconds, f"the copy of the disk got on ({so_far} so far)"))
     machine.monitor("job-dismiss", id=JOB)
 
 

@@ -26,7 +26,7 @@ bootstrap() {
       echo "Python could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2
       return 1
     fi
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "requirements/$group.txt" || return 1
+    .venv/bin/python -m pip install -qq --timeout 120 --disable-pip-version-check --require-hashes -r "requirements/$group.txt" || return 1
     echo "$want" >"$have"
   fi
   export PATH=$PWD/.venv/bin:$PATH

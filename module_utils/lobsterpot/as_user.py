@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from . import limits
 from .errors import LobsterpotError
 
 MAX_MEMORY = 1 << 30
@@ -93,7 +94,7 @@ def _signal(status: int) -> str:
     return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "nothing known"
 
 
-def run(user: str | None, path: Path, work: Callable[[], dict[str, Any]], seconds: float = 150) -> dict[str, Any]:
+def run(user: str | None, path: Path, work: Callable[[], dict[str, Any]], seconds: float = limits.STORE_WORK) -> dict[str, Any]:
     """Return what `work` returns, made of what JSON can hold. Raises LobsterpotError with its error, and when it does not end in time."""
     who = identity(user, path)
     reading, writing = os.pipe()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -50,7 +51,7 @@ WAYS_OUT = (
     ("cannot connect to the multipass socket", "Start its daemon (on Linux: sudo snap start multipass) and run again."),
     ("multipass socket access denied", "Run as a user of the group that owns the socket, on Ubuntu sudo."),
     ("not authenticated", "Authenticate this user once with `multipass authenticate`."),
-    ("imed out waiting", "Raise timeout if the network or the machine is slow; `multipass shell` shows what it waits for."),
+    ("imed out waiting", "Raise vm_timeout if the network or the machine is slow; `multipass shell` shows what it waits for."),
     ("Unable to find an image", "Set image to a name that `multipass find` lists."),
     ("Available disk", "Free space where multipass keeps its machines."),
     ("Requested disk", "Set disk to at least what the image needs."),
@@ -123,7 +124,9 @@ class Multipass:
         if code:
             words = (err.strip() or out.strip() or f"exit code {code}")[-1000:]
             way_out = next((way for sign, way in WAYS_OUT if sign in words), "")
-            raise LobsterpotError(f"{self.name}: multipass refused to {arguments[0]}: {words}\n{way_out}".rstrip())
+            limit = re.search(r"--timeout[= ](\d+)", " ".join(arguments)) if "imed out waiting" in words else None
+            how_long = f" (vm_timeout: {limit[1]} s)" if limit else ""
+            raise LobsterpotError(f"{self.name}: multipass refused to {arguments[0]}: {words}{how_long}\n{way_out}".rstrip())
         return out
 
     def do(self, command: str, timeout: int) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from . import limits
 from .accelerator import Controller
 from .errors import LobsterpotError
 from .host import MACHINES
@@ -118,7 +119,7 @@ class Machine(VmFolder):
     def monitor(self, command: str, **arguments: object) -> Any:
         """Have qemu carry out one command of its monitor. Format: QMP, docs/interop/qmp-spec.rst of qemu."""
         with socket.socket(socket.AF_UNIX) as channel:
-            channel.settimeout(60)
+            channel.settimeout(limits.VM_ANSWER)
             # By a relative name: the full one can be longer than the 107 bytes a socket's may have.
             here = os.open(".", os.O_RDONLY)
             try:
@@ -154,7 +155,11 @@ class Machine(VmFolder):
                 stderr=log,
                 start_new_session=True,
             )
-        if not wait_for(lambda: (self.path / "qmp.sock").exists() or runner.poll() is not None, 20) or runner.poll() is not None:
+        if not wait_for(lambda: (self.path / "qmp.sock").exists() or runner.poll() is not None, limits.VM_MONITOR):
+            runner.kill()
+            words = limits.waited(limits.VM_MONITOR, "qemu opened its monitor")
+            raise LobsterpotError(f"The virtual machine did not start. {words}\n{self.last_lines('run.log')}")
+        if runner.poll() is not None:
             raise LobsterpotError(f"The virtual machine did not start:\n{self.last_lines('run.log')}")
 
     def stop(self, seconds: float) -> None:
@@ -172,10 +177,9 @@ class Machine(VmFolder):
     def pull_the_plug(self) -> None:
         with contextlib.suppress(OSError, LobsterpotError):  # it ends while it answers
             self.monitor("quit")
-        if not wait_for(lambda: not self.running(), 20):
-            raise LobsterpotError(
-                f"The virtual machine in {self.path} does not end. Kill its process (run_vm.py {self.path}) and run again."
-            )
+        if not wait_for(lambda: not self.running(), limits.VM_QUIT):
+            words = limits.waited(limits.VM_QUIT, f"the virtual machine in {self.path} had ended")
+            raise LobsterpotError(f"{words} Kill its process (run_vm.py {self.path}) and run again.")
         (self.path / "qmp.sock").unlink(missing_ok=True)
 
     def last_lines(self, name: str) -> str:
@@ -188,7 +192,7 @@ class Machine(VmFolder):
         lines = [line.rstrip() for line in printable(said, keep="\n").splitlines() if line.strip()]
         return "\n".join(lines[-CONSOLE_LINES:]) or "(nothing)"
 
-    def ssh(self, user: str, name: str, port: int, command: str, seconds: int) -> int:
+    def ssh(self, user: str, name: str, port: int, command: str, seconds: float) -> int:
         """Log in with the machine's own key, its host key known beforehand, and run a command; return ssh's exit code."""
         options = [
             "BatchMode=yes",
@@ -196,7 +200,7 @@ class Machine(VmFolder):
             f'UserKnownHostsFile="{self.path}/known_hosts"',
             "GlobalKnownHostsFile=/dev/null",
         ]
-        options += [f"HostKeyAlias={name}", "IdentitiesOnly=yes", f"ConnectTimeout={seconds}"]
+        options += [f"HostKeyAlias={name}", "IdentitiesOnly=yes", f"ConnectTimeout={seconds:.0f}"]
         argv = ["ssh", "-F", "none", "-i", str(self.path / "id_ed25519"), "-p", str(port)]
         argv += [part for option in options for part in ("-o", option)]
         try:
@@ -210,13 +214,19 @@ class Machine(VmFolder):
     def wait_until_it_answers(self, user: str, name: str, port: int, seconds: float) -> None:
         """Wait for the first login. Raises LobsterpotError with the console's last lines when none succeeds in time."""
 
+        patience, deadline = limits.VM_LOGIN, time.monotonic() + seconds
+
         def answers() -> bool:
+            nonlocal patience
             if not self.running():
                 raise LobsterpotError(
                     f"The virtual machine ended while it started.\n{self.last_lines('run.log')}\n{self.last_lines('console.log')}"
                 )
             progress(self.last_lines("console.log").rpartition("\n")[2])
-            return self.ssh(user, name, port, "true", 30) == 0
+            if self.ssh(user, name, port, "true", patience) == 0:
+                return True
+            patience = min(2 * patience, max(limits.VM_LOGIN, deadline - time.monotonic()))
+            return False
 
         if not wait_for(answers, seconds, 1):
             raise LobsterpotError(

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from . import limits
 from .errors import LobsterpotError
 from .folder import Folder
 from .json_store import JsonStore, is_scoped
 from .pairing import Request
 from .sqlite_store import FIRST_VERSION, SqliteStore
-
-# The gateway's own commands hold a lock for up to 3 s, on a busy machine a multiple of it; they wait for a lock file for 54 s themselves.
-WAIT_SECONDS = 30.0
 
 _DATABASE = "openclaw.sqlite"
 
@@ -47,7 +45,7 @@ def _database(state: Folder) -> Path | None:
     return folder.path / _DATABASE
 
 
-def open_store(state_dir: Path, kind: str = "auto", wait: float = WAIT_SECONDS) -> Store:
+def open_store(state_dir: Path, kind: str = "auto", wait: float = limits.STORE_LOCK) -> Store:
     """Open the store of a state directory. `kind` is auto, json or sqlite.
 
     From `user_version` 2 on the database is the store; at 1 the gateway made it and still uses its JSON files (2026.7.35).

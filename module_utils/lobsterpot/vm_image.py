@@ -17,6 +17,7 @@ from pathlib import Path
 from ansible.module_utils.urls import ConnectionError as NoConnection
 from ansible.module_utils.urls import open_url
 
+from . import limits
 from .errors import LobsterpotError
 from .sandbox_image import DEBIAN_ARCHES, WITHOUT_DOCUMENTATION
 
@@ -244,13 +245,15 @@ def download(url: str, target: Path) -> str:
     """Fetch a file, whole, and return its SHA-256."""
     digest, size = hashlib.sha256(), 0
     try:
-        with open_url(url, timeout=60, decompress=False) as answer, target.open("wb") as stream:
+        with open_url(url, timeout=limits.DOWNLOAD_SILENCE, decompress=False) as answer, target.open("wb") as stream:
             announced = int(answer.headers.get("Content-Length") or -1)
             while chunk := answer.read(2**20):
                 digest.update(chunk)
                 size += stream.write(chunk)
     except (OSError, ValueError, http.client.HTTPException, NoConnection) as error:
-        raise LobsterpotError(f"{url} could not be downloaded: {error}") from error
+        late = isinstance(getattr(error, "reason", error), TimeoutError)
+        words = limits.waited(limits.DOWNLOAD_SILENCE, "more of it came") if late else error
+        raise LobsterpotError(f"{url} could not be downloaded: {words}") from error
     if announced not in (-1, size):
         raise LobsterpotError(f"{url} could not be downloaded: the connection ended after {size} of {announced} bytes")
     return digest.hexdigest()

@@ -52,7 +52,7 @@ class Lab:
         module = importlib.import_module("qemu_vm")
         monkeypatch.setattr(module, "platform", SimpleNamespace(system=lambda: "Linux"))
         monkeypatch.setattr(module, "controller", lambda: Controller("Linux", "x64", frozenset(), "missing"))
-        monkeypatch.setattr(module, "SHUTDOWN", 20.0)
+        monkeypatch.setattr(module.limits, "VM_SHUTDOWN", 20.0)
         self.monkeypatch = monkeypatch
         self.free(100 * GIB)
 

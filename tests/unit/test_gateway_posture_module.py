@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import pwd
+import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible.module_utils.lobsterpot import limits
+from ansible.module_utils.lobsterpot.errors import LobsterpotError
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule
@@ -318,9 +321,9 @@ def test_an_audit_without_a_report(run_module: RunModule, arguments: dict[str, A
 
 def test_an_audit_that_hangs(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that was taken over cannot hold the check up."""
-    monkeypatch.setattr(gateway_posture, "AUDIT_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "AUDIT", 0.1)
     (tmp_path / "openclaw").write_text("#!/bin/sh\nexec sleep 20\n")
-    expected = "the gateway's own security audit gave no report"
+    expected = "Waited 0 s in vain until the gateway's own audit had ended."
     assert run_module("gateway_posture", arguments)["problems"] == [expected]
 
 
@@ -371,11 +374,39 @@ def test_the_gateways_own_policy_check(run_module: RunModule, arguments: dict[st
     assert not Path(folder).exists()
 
 
+def test_one_tool_that_hangs(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its topic says what was waited for; half an answer is not taken for a finding, and the other topics are read all the same."""
+
+    def hangs(*command: str, **_options: Any) -> str:
+        if command[0] == "ufw":
+            return str(OUTPUT("sh", "-c", "echo Status; exec sleep 20", seconds=0.1))
+        return next((said for words, said in PRINTED.items() if " ".join(command).startswith(words)), "")
+
+    monkeypatch.setattr(gateway_posture, "output", hangs)
+    checks = run_module("gateway_posture", arguments)["checks"]
+    assert checks["firewall"] == ["Waited 0 s in vain until sh -c echo Status; exec sleep 20 had ended."]
+    assert checks["bans"] == []
+
+
+def test_a_gateway_that_takes_a_question_and_is_silent(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the connection and says nothing: the message tells for what, and how long, it was waited."""
+    monkeypatch.setattr(limits, "GATEWAY_ANSWER", 0.1)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        port = deaf.getsockname()[1]
+        found = run_module("gateway_posture", {**arguments, "port": port})["checks"]["service"]
+    assert found == [f"the gateway is not ready: Waited 0 s in vain until it answered /readyz on port {port}."]
+
+
 def test_a_tool_is_bounded_and_may_be_missing() -> None:
     """A tool that hangs, floods or does not exist gives an answer that fails the check, and no crash."""
     assert OUTPUT("echo", "words") == "words\n"
     assert OUTPUT("/no/such/tool") == ""
-    assert QUESTION("sh", "-c", "echo early; exec sleep 20").answer(seconds=1) == "early\n"
+    with pytest.raises(LobsterpotError, match=r"^Waited 1 s in vain until sh -c echo early; exec sleep 20 had ended\.$"):
+        QUESTION("sh", "-c", "echo early; exec sleep 20").answer(seconds=1)
     assert len(OUTPUT("head", "--bytes=3000000", "/dev/zero")) == 1_048_576
     assert OUTPUT("printenv", "LC_ALL") == "C\n"
 

@@ -79,6 +79,20 @@ def test_a_fresh_host(run_module: RunModule, arguments: dict[str, Any]) -> None:
     assert (result["packages"], result["units"], result["resolvers"]) == ({}, {}, ["10.255.255.53", "fe80::1"])
 
 
+def test_a_podman_that_hangs(
+    run_module: RunModule, host_info: Any, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow store is not taken for an empty one, into which the image would be loaded again: the run ends, and says what it waited for."""
+    script = tmp_path / "run-as-no-such-user"
+    script.write_text("#!/bin/sh\nexec sleep 20\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(host_info, "RUN_AS", f"{tmp_path}/run-as-")
+    monkeypatch.setattr(host_info.limits, "COMMAND", 0.1)
+    assert run_module("host_info", arguments, fails=True)["msg"] == (
+        "Waited 0 s in vain until podman had listed the images of no-such-user. See what it does: ps -u no-such-user -o pid,stat,args"
+    )
+
+
 @pytest.mark.parametrize(("machine", "arch"), [("x86_64", "x64"), ("aarch64", "arm64"), ("riscv64", "riscv64"), ("armv7l", "armv7l")])
 @pytest.mark.usefixtures("host_info")
 def test_architecture(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, machine: str, arch: str) -> None:

@@ -59,7 +59,14 @@ class Lab:
         (self.tools / "python3").symlink_to(python)
 
     def arguments(self, **changes: Any) -> dict[str, Any]:
-        return {"name": "pot", "directory": str(self.directory), "owner": "/inventories/mine", "user_data": USER_DATA, **changes}
+        return {
+            "name": "pot",
+            "directory": str(self.directory),
+            "owner": "/inventories/mine",
+            "user_data": USER_DATA,
+            "timeout": 600,
+            **changes,
+        }
 
     def run_command(self, module: AnsibleModule, argv: list[str], **options: Any) -> tuple[int, str, str]:
         """Run the double inside the test, as AnsibleModule.run_command would run it: starting a thousand of it takes a minute."""
@@ -605,8 +612,8 @@ def test_a_slow_launch_can_be_made_anew(run_module: RunModule, lab: Lab) -> None
     result = run_module("multipass_vm", lab.arguments(), fails=True)
     assert result["msg"] == (
         "pot: multipass refused to launch: launch failed: The following errors occurred:\n"
-        "timed out waiting for initialization to complete\n"
-        "Raise timeout if the network or the machine is slow; `multipass shell` shows what it waits for.\nIts state is: Running."
+        "timed out waiting for initialization to complete (vm_timeout: 600 s)\n"
+        "Raise vm_timeout if the network or the machine is slow; `multipass shell` shows what it waits for.\nIts state is: Running."
     )
     lab.change(trouble="")
     lab.calls()
@@ -619,8 +626,9 @@ def test_a_launch_that_goes_on_by_itself_stays_ours(run_module: RunModule, lab: 
     lab.change(trouble="preparing")
     result = run_module("multipass_vm", lab.arguments(), fails=True)
     assert result["msg"] == (
-        "pot: multipass refused to launch: Timed out waiting for instance launch.\n"
-        "Raise timeout if the network or the machine is slow; `multipass shell` shows what it waits for.\nThere is no machine of this name."
+        "pot: multipass refused to launch: Timed out waiting for instance launch. (vm_timeout: 600 s)\n"
+        "Raise vm_timeout if the network or the machine is slow; `multipass shell` shows what it waits for.\n"
+        "There is no machine of this name."
     )
     lab.change(trouble="")
     lab.foreign()
@@ -632,7 +640,7 @@ def test_a_slow_start_says_the_state(run_module: RunModule, pot: Lab) -> None:
     pot.instance(state="Stopped")
     pot.change(trouble="slow")
     result = run_module("multipass_vm", pot.arguments(), fails=True)
-    assert "pot: timed out waiting for response\nRaise timeout" in result["msg"]
+    assert "pot: timed out waiting for response (vm_timeout: 600 s)\nRaise vm_timeout" in result["msg"]
     assert result["msg"].endswith("\nIts state is: Unknown.")
     pot.change(trouble="")
     pot.calls()

@@ -175,7 +175,7 @@ def test_stops_and_starts(run_module: RunModule, pot: Lab) -> None:
 
 def test_a_deaf_machine_loses_its_plug(run_module: RunModule, pot: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A guest that ignores the power button does not keep its machine running."""
-    monkeypatch.setattr("qemu_vm.SHUTDOWN", 0.0)
+    monkeypatch.setattr("qemu_vm.limits.VM_SHUTDOWN", 0.0)
     pot.set("qmp.deaf")
     assert run_module("qemu_vm", pot.arguments(state="stopped"))["vm"]["state"] == "stopped"
     assert pot.calls("qmp") == ["system_powerdown", "quit"]

@@ -148,7 +148,7 @@ def test_npm_runs_nothing_and_takes_what_is_locked(run_module: RunModule, lab: L
     """Install scripts of any package would run on the controller, with the operator's keys at hand."""
     run_module("release_archive", lab.arguments())
     (call,) = lab.calls()
-    assert [word for word in call.split() if not word.startswith(("--fetch-retr", "--loglevel="))] == [
+    assert [word for word in call.split() if not word.startswith(("--fetch-retr", "--fetch-timeout", "--loglevel="))] == [
         "ci",
         "--os=linux",
         "--cpu=x64",

@@ -168,8 +168,8 @@ def wish(gateway: GatewayStore, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait 0.3 s for a lock instead of 30."""
-    assert store.WAIT_SECONDS == 30
+    """Wait 0.3 s for a lock instead of 120."""
+    assert store.open_store.__defaults__ == ("auto", 120.0)
     monkeypatch.setattr(store.open_store, "__defaults__", ("auto", 0.3))
 
 

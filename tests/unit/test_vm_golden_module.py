@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from ansible.module_utils.lobsterpot import qemu_machine
 from ansible.module_utils.lobsterpot.qemu_machine import Machine
 
 from tests.unit.qemu_lab import Lab, lab, pot
@@ -74,12 +78,31 @@ def test_a_copy_that_fails(run_module: RunModule, pot: Lab) -> None:
     assert run_module("vm_golden", arguments(pot, "taken"))["changed"] is True
 
 
-def test_a_copy_that_never_ends(run_module: RunModule, pot: Lab) -> None:
-    """After its time it is ended, not left to write on."""
+def test_a_copy_that_gets_stuck(run_module: RunModule, pot: Lab) -> None:
+    """After its time without progress it is ended, not left to write on."""
     pot.set("job.hangs")
-    assert run_module("vm_golden", arguments(pot, "taken", 0), fails=True)["msg"] == "The disk was not copied within 0 s."
+    failed = run_module("vm_golden", arguments(pot, "taken", 0), fails=True)
+    assert failed["msg"] == "Waited 0 s in vain until the copy of the disk got on (1 of 1 bytes so far)."
     assert pot.calls("qmp")[-4:] == ["job-cancel", "query-jobs", "query-jobs", "job-dismiss"]
     assert pot.record()["pristine"] is True
+
+
+def test_a_slow_copy(pot: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As long as it gets on it may take as long as it takes: here a hundred seconds, of which each brings a byte, with a limit of two."""
+    module = importlib.import_module("vm_golden")
+    steps = iter(
+        [*({"status": "running", "current-progress": done, "total-progress": 100} for done in range(100)), {"status": "concluded"}]
+    )
+    clock = iter(range(10**6))
+    said: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "forget", lambda _machine: None)
+        patch.setattr(module, "jobs", lambda _machine: [next(steps)])
+        patch.setattr(qemu_machine, "time", SimpleNamespace(monotonic=lambda: float(next(clock)), sleep=lambda _seconds: None))
+        patch.setattr(Machine, "monitor", lambda _self, command, **_arguments: said.append(command))
+        module.take(Machine(str(pot.directory)), tmp_path / "golden.new", 2)
+    assert said == ["drive-backup", "job-dismiss"]
+    assert next(clock) > 90
 
 
 def test_a_run_that_was_cut_off(run_module: RunModule, pot: Lab) -> None:

@@ -53,7 +53,7 @@ CONSOLE_BYTES = 256 * 1024
 PREFIX = 4  # bytes of length before a frame
 LARGEST_FRAME = 128 * 1024
 READ = 256 * 1024
-GRACE = 100.0  # seconds for a shutdown; the unit that is offered waits 120
+GRACE = 600.0  # seconds for a shutdown, 10 on an idle computer; the unit that is offered waits 660
 STEADY = 60.0  # seconds after which a start of passt counts as a success, and the longest pause before another
 HOST_ADDRESSES_FRESH = 5.0  # seconds
 MOST_REMEMBERED = 65536  # destinations, for a guest that scans
@@ -228,6 +228,7 @@ def fill(argv: list[str], **sockets: socket.socket) -> tuple[list[str], list[int
 def power_down() -> None:
     """Press the machine's power button. Format: QMP, docs/interop/qmp-spec.rst of qemu."""
     with socket.socket(socket.AF_UNIX) as monitor:
+        monitor.settimeout(GRACE)
         monitor.connect("qmp.sock")
         monitor.sendall(b'{"execute": "qmp_capabilities"}{"execute": "system_powerdown"}')
         monitor.recv(65536)
@@ -238,7 +239,8 @@ def stop(qemu: subprocess.Popen[bytes]) -> None:
     try:
         power_down()
         qemu.wait(GRACE)
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(f"stop: waited {GRACE:.0f} s in vain until the machine had shut down ({error}); its plug is pulled", flush=True)
         qemu.kill()
 
 
