@@ -13,7 +13,7 @@ from tests.lab.gateway import CONFIG, UNIT, Host, playbook
 
 PATTERN = {"gateway_reload_mode": "hybrid", "gateway_mention_patterns": ["\\bpot\\b"]}
 READ_ONLY = {**PATTERN, "gateway_read_only": True}
-WRITTEN = "gateway : Gateway | Write configuration, unit and command, the configuration checked by the gateway itself"
+WRITTEN = "gateway : Gateway | Put release, configuration, unit and command in use, the configuration checked by the gateway itself"
 
 
 def deploy(folder: Path, variables: dict[str, Any]) -> list[str]:
