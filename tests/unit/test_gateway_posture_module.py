@@ -334,6 +334,21 @@ def test_an_audit_of_any_length(run_module: RunModule, arguments: dict[str, Any]
     assert run_module("gateway_posture", arguments)["problems"] == [expected]
 
 
+@pytest.mark.parametrize("case", [(86400.0, "early"), (-86400.0, "anew"), (0.0, "anew")])
+def test_an_audit_that_began_earlier(
+    run_module: RunModule, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: tuple[float, str]
+) -> None:
+    """The report of an audit that began in this run counts, unless something that it judges was changed after that."""
+    began, told = case
+    early = tmp_path / "audit.json"
+    early.write_text('{"findings": [{"checkId": "x", "severity": "warn", "title": "early"}]}')
+    monkeypatch.setattr(gateway_posture.host, "AUDIT_REPORT", str(early))
+    audit(tmp_path, '{"findings": [{"checkId": "x", "severity": "warn", "title": "anew"}]}')
+    moment = began and Path(arguments["config"]).stat().st_ctime + began
+    result = run_module("gateway_posture", {**arguments, "audit_began": moment})
+    assert result["warnings_of_audit"] == [f"x: {told}"]
+
+
 def test_a_missing_command_is_a_problem(run_module: RunModule, arguments: dict[str, Any]) -> None:
     """A host without a gateway is described, not refused."""
     problems = run_module("gateway_posture", {**arguments, "command": "/no/such/command", "policy": {"gateway": {}}})["problems"]

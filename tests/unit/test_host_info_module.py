@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot
@@ -243,3 +244,22 @@ def test_what_cron_and_at_would_do(host_info: Any, monkeypatch: pytest.MonkeyPat
         "allow": ["/etc/cron.allow"],
         "jobs": [str(tmp_path / "crontabs/root"), str(tmp_path / "atjobs/a0001")],
     }
+
+
+@pytest.mark.parametrize("case", [(False, 0, True), (True, 0, False), (False, 1, False)])
+@pytest.mark.usefixtures("host_info")
+def test_the_audit_begins_early(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, case: tuple[bool, int, bool]
+) -> None:
+    """A unit of its own asks the gateway for its audit; not in check mode, and not while another one runs."""
+    check, code, begins = case
+    begun: list[list[str]] = []
+
+    def run_command(_module: AnsibleModule, argv: list[str], **_: object) -> tuple[int, str, str]:
+        begun.append(argv)
+        return code, "", ""
+
+    monkeypatch.setattr(AnsibleModule, "run_command", run_command)
+    assert (run_module("host_info", arguments | {"audit": "/bin/true"}, check=check)["audit_began"] > 0) is begins
+    assert [argv[0] for argv in begun] == ([] if check else ["systemd-run"])
+    assert run_module("host_info", arguments | {"audit": "/no/such/command"})["audit_began"] == 0
