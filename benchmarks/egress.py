@@ -2,6 +2,7 @@
 """What the table of roles/egress costs: throughput, connections and datagrams a second with it and without it.
 
     sudo .venv/bin/python benchmarks/egress.py HOST
+    sudo LAB_HOST=HOST .venv/bin/python benchmarks/egress.py HOST --starts    how long the gateway takes to get ready with it and without
 
 HOST is a converged host of the lab; its table is read and loaded into a namespace that is made for this, beside another that plays the
 internet. Nothing leaves them. The measuring process has the number of the gateway's user. In turns, with it first or last;
@@ -111,8 +112,31 @@ def namespaces() -> None:
     lab.run(*inside(NEAR, "nft", "add rule inet follow in ct state invalid drop"))
 
 
+def starts(name: str) -> None:
+    """In a closed network, in turns: what is rejected, not dropped, keeps the gateway waiting for nothing."""
+    from tests.lab.gateway import UNIT, Host  # noqa: PLC0415 - they read LAB_HOST
+    from tests.lab.network.closed import Arena  # noqa: PLC0415
+
+    host, rows = Host(), {"with": list[float](), "without": list[float]()}
+    with Arena(name) as closed:
+        for turn in range(2 * TURNS):
+            phase = ("with", "without")[turn % 2]
+            host.run("/usr/local/lib/lobsterpot/load-egress" if phase == "with" else f"nft delete table {TABLE}")
+            closed.check_closed()
+            begin = time.monotonic()
+            host.run(f"systemctl restart {UNIT}")
+            host.wait_until_ready()
+            rows[phase].append(time.monotonic() - begin)
+        host.run("/usr/local/lib/lobsterpot/load-egress")
+    best = {phase: min(seconds) for phase, seconds in rows.items()}
+    print(f"ready after {best['with']:.1f} s with the table, {best['without']:.1f} s without: {best['with'] / best['without']:.2f}")
+
+
 def main() -> None:
     name = sys.argv[1]
+    if "--starts" in sys.argv:
+        starts(name)
+        return
     table = lab.inside(name, f"nft --stateless list table {TABLE}")
     user = int(lab.inside(name, "id -u openclaw"))
     rows: dict[str, list[dict[str, float]]] = {"with": [], "without": []}

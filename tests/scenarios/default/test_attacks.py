@@ -30,7 +30,7 @@ def test_control(without: dict[str, Result], control: str) -> None:
 
 @pytest.mark.parametrize("attack", NAMES)
 def test_attack(again: dict[str, Result], attack: str) -> None:
-    """The attack is tried on a host that has restarted, so that nothing holds which a restart would end. What comes of it is what its file says."""
+    """The attack is tried after a restart of the host, and what comes of it is what its file says."""
     check(again[attack])
 
 

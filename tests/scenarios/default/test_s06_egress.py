@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -395,30 +394,6 @@ def test_a_conversation_with_a_model_on_the_internet(arena: Arena, gateway: Host
         gateway.run(f"cp -a /root/config.away {CONFIG}; rm /root/config.away; systemctl restart {UNIT}")
         server.kill()
         gateway.wait_until_ready()
-
-
-def seconds_to_start(host: Host) -> float:
-    begin = time.monotonic()
-    host.run(f"systemctl restart {UNIT}")
-    host.wait_until_ready()
-    return time.monotonic() - begin
-
-
-def test_the_gateway_starts_as_fast(arena: Arena, gateway: Host) -> None:
-    """Rejecting, not dropping: with the table it is ready no later than 10 % after what it takes without, the best of pairs in turns."""
-    shut_times, open_times = [], []
-    for _ in range(4):
-        shut_times.append(seconds_to_start(gateway))
-        gateway.run(f"nft delete table {TABLE}")
-        try:
-            arena.check_closed()
-            open_times.append(seconds_to_start(gateway))
-        finally:
-            gateway.run(LOAD)
-        if min(shut_times) <= 1.1 * min(open_times):
-            break
-    print(f"ready after {min(shut_times):.1f} s with the table, {min(open_times):.1f} s without")
-    assert min(shut_times) <= 1.1 * min(open_times)
 
 
 def errors_of_doctor(host: Host) -> list[str]:
