@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import ROOT, figures
+from tests.lab import ROOT, figures, limits
 
 CACHE = Path.home() / ".cache" / "lobsterpot"
 MACHINE = {"x86_64": "x64", "aarch64": "arm64"}[platform.machine()]
@@ -54,11 +54,11 @@ def installed(kind: str) -> Path:
     return target
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + limits.GATEWAY
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
+            pytest.fail(limits.waited(limits.GATEWAY, what))
         time.sleep(0.1)
 
 
@@ -87,23 +87,23 @@ class Network:
     def fetch(self, url: str, content: dict[str, object] | None = None) -> Any:
         """GET, or POST of JSON; None when nobody answers."""
         command = ["ip", "netns", "exec", self.name, sys.executable, "-c", FETCH, url, json.dumps(content) if content else ""]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=limits.GATEWAY)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def down(self) -> None:
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            process.wait(60)
+            process.wait(limits.GATEWAY)
         subprocess.run(["ip", "netns", "delete", self.name], check=True)
         shutil.rmtree(Path("/etc/netns") / self.name)
 
 
-FETCH = """
+FETCH = f"""
 import ssl, sys, urllib.request
 body = sys.argv[2].encode() or None
-request = urllib.request.Request(sys.argv[1], data=body, headers={"content-type": "application/json"})
-print(urllib.request.urlopen(request, timeout=5, context=ssl._create_unverified_context()).read().decode())
+request = urllib.request.Request(sys.argv[1], data=body, headers={{"content-type": "application/json"}})
+print(urllib.request.urlopen(request, timeout={limits.ANSWER}, context=ssl._create_unverified_context()).read().decode())
 """
 
 
@@ -181,10 +181,10 @@ class RealGateway:
     def command(self) -> list[str]:
         return [*self.node, str(self.package / ("openclaw.mjs" if self.product == "openclaw" else "dist/entry.js"))]
 
-    def cli(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the gateway's own command."""
         return subprocess.run(
-            [*self.command, *arguments], check=False, capture_output=True, text=True, env=self.environment, timeout=seconds
+            [*self.command, *arguments], check=False, capture_output=True, text=True, env=self.environment, timeout=limits.GATEWAY
         )
 
     def requests(self) -> list[dict[str, Any]]:
@@ -198,7 +198,9 @@ class RealGateway:
         script = str(ROOT / "tests" / "integration" / "real_store.mjs")
         text = json.dumps(calls)
         command = [*self.node, script, str(self.package)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=self.environment, input=text, timeout=300)
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=self.environment, input=text, timeout=limits.GATEWAY
+        )
         assert done.returncode == 0, done.stdout[-500:] + done.stderr[-1500:]
         return list(json.loads(done.stdout.splitlines()[-1]))
 
@@ -221,7 +223,7 @@ def modules(wishes: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]
     """Run modules one after the other in a process of their own; return their results."""
     lines = "".join(json.dumps({"module": name, "arguments": arguments}) + "\n" for name, arguments in wishes)
     command = [sys.executable, str(ROOT / "tests" / "integration" / "module_runner.py")]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, input=lines, timeout=300)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, input=lines, timeout=limits.GATEWAY)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 

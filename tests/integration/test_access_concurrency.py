@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.integration.real_gateway import RealGateway, module, modules
+from tests.lab import limits
 
 KINDS = ("sqlite", "scoped", "unscoped")
 
@@ -38,7 +39,7 @@ def adding_and_removing(gateway: RealGateway, first: int, count: int) -> Iterato
 
 def approve(gateway: RealGateway, code: str) -> subprocess.CompletedProcess[str]:
     """Let the gateway's command line approve. 2026.9.6 reads a copy first, and asks for patience when the original changes meanwhile."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + limits.GATEWAY
     while True:
         done = gateway.cli("pairing", "approve", "telegram", code)
         if "did not stabilize" not in done.stderr or time.monotonic() > deadline:

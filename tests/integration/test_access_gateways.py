@@ -119,7 +119,7 @@ def test_senders_survive_the_gateways_own_migration(tmp_path: Path) -> None:
     assert before == {"default": (["1", "2"], ["3"]), "work": (["4"], [])}
     new = RealGateway("sqlite", tmp_path / "new").on(old.folder)
     del new.environment["OPENCLAW_CONFIG_READONLY"]  # with it, doctor changes nothing at all
-    done = new.cli("doctor", "--fix", "--yes", "--non-interactive", seconds=300)
+    done = new.cli("doctor", "--fix", "--yes", "--non-interactive")
     assert module("gateway_pairing_info", new)["store"] == "sqlite", done.stdout[-2000:] + done.stderr[-1000:]
     assert senders(module("gateway_pairing_info", new)) == before
 

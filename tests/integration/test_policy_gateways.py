@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.real_gateway import RealGateway
-from tests.lab import ROOT
+from tests.lab import ROOT, limits
 from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, POLICIES
 
 OPENCLAW = [{**DEFAULT, **differs} for _, differs in (CASES | POLICIES).values()]
@@ -27,7 +27,7 @@ def judged(gateway: RealGateway, configs: list[dict[str, Any]]) -> list[list[str
     """What the gateway says of each, errors and warnings."""
     command = [*gateway.node, str(ROOT / "tests" / "integration" / "real_validation.mjs"), str(gateway.package)]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, env=gateway.environment, input=json.dumps(configs), timeout=300
+        command, check=False, capture_output=True, text=True, env=gateway.environment, input=json.dumps(configs), timeout=limits.GATEWAY
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return [[word for word in words if not ELSEWHERE.search(word)] for words in json.loads(done.stdout)]

@@ -88,7 +88,7 @@ def gateway(network: Network, tmp_path_factory: pytest.TempPathFactory) -> RealG
         deploy(made, POLICY)
         made.start(network)
         process = network.processes[-1]
-        wait_for(lambda: process.poll() is not None or listening(made), "it listens or ends", 300)  # noqa: B023 - used up before the next round
+        wait_for(lambda: process.poll() is not None or listening(made), "it listens or ends")  # noqa: B023 - used up before the next round
         if process.poll() is None:
             return made
     return pytest.fail(made.log.read_text()[-3000:])
@@ -125,14 +125,14 @@ class Chat:
         """Write and return what the bot answers next."""
         before = len(self.heard())
         self.writes(text)
-        wait_for(lambda: len(self.heard()) > before, f"the bot answers {text!r}", 300)
+        wait_for(lambda: len(self.heard()) > before, f"the bot answers {text!r}")
         return self.heard()[before]
 
     def calls(self, order: str) -> str:
         """Have the model call a tool and return what came of it."""
         before = len(self.results())
         self.writes(order)
-        wait_for(lambda: len(self.results()) > before, f"the bot answers {order!r}", 300)
+        wait_for(lambda: len(self.results()) > before, f"the bot answers {order!r}")
         return self.results()[before]
 
 
@@ -208,7 +208,7 @@ def take_up(gateway: RealGateway, **variables: Any) -> None:
     """Deploy the policy with other variables, and wait until the running gateway says that it took them up."""
     before = gateway.log.read_text().count("config hot reload applied")
     deploy(gateway, {**POLICY, **variables})
-    wait_for(lambda: gateway.log.read_text().count("config hot reload applied") > before, "it takes the change up", 300)
+    wait_for(lambda: gateway.log.read_text().count("config hot reload applied") > before, "it takes the change up")
 
 
 class TestWithoutARestart:

@@ -22,7 +22,7 @@ def model(gateway: Host) -> Iterator[Host]:
     gateway.run("cat >/opt/scripted_model.py <<'PYTHON'\n" + source + "\nPYTHON\n")
     gateway.run("systemctl reset-failed scripted-model 2>/dev/null || true")
     gateway.run("systemctl is-active -q scripted-model || systemd-run --quiet --unit scripted-model python3 /opt/scripted_model.py")
-    wait_for(lambda: gateway.code("ss -Hltn sport = :9911 | grep -q .") == 0, "the scripted model listens", 15)
+    wait_for(lambda: gateway.code("ss -Hltn sport = :9911 | grep -q .") == 0, "the scripted model listens")
     yield gateway
     gateway.run("systemctl stop scripted-model 2>/dev/null || true")
 
@@ -33,6 +33,6 @@ def bot_api(gateway: Host) -> Iterator[str]:
     source = (ROOT / "tests/lab/doubles" / "fake_telegram.py").read_text()
     gateway.run("cat >/opt/fake_telegram.py <<'PYTHON'\n" + source + "\nPYTHON\n")
     gateway.run("systemd-run --quiet --unit fake-telegram python3 /opt/fake_telegram.py")
-    wait_for(lambda: gateway.code("ss -Hltn sport = :9912 | grep -q .") == 0, "the fake Telegram listens", 15)
+    wait_for(lambda: gateway.code("ss -Hltn sport = :9912 | grep -q .") == 0, "the fake Telegram listens")
     yield "http://127.0.0.1:9912"
     gateway.run("systemctl stop fake-telegram")

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from tests import lab
+from tests.lab import limits
 
 NAME = os.environ.get("LAB_HOST", "gw1")
-PATIENCE = 5 if lab.is_machine(NAME) else 1  # under emulation everything takes longer
 USER = "openclaw"
 UNIT = "openclaw-gateway.service"
 CONFIG = "/etc/openclaw/openclaw.json"
 DATABASE = f"/home/{USER}/.openclaw/state/openclaw.sqlite"
-READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout=2)"
+READY = f"import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout={limits.ANSWER})"
 # Asked by one process in the host: on an emulated one, a login and a Python for each question would slow down the start.
 UNTIL_READY = r"""
 until exec 3<>/dev/tcp/127.0.0.1/18789 && printf 'GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 &&
@@ -30,11 +30,11 @@ done 2>/dev/null
 """
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds * PATIENCE
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + limits.CONDITION
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds * PATIENCE:.0f} s in vain: {what}")
+            pytest.fail(limits.waited(limits.CONDITION, what))
         time.sleep(0.3)
 
 
@@ -79,7 +79,7 @@ class Host:
         """Run statements on the gateway's database, as its user; return the words of all rows, columns joined by a bar."""
         script = f"""
 import sqlite3
-database = sqlite3.connect("{DATABASE}", timeout=15, isolation_level=None)
+database = sqlite3.connect("{DATABASE}", timeout={limits.ANSWER}, isolation_level=None)
 database.execute("PRAGMA wal_autocheckpoint = 0")
 for statement in {list(statements)!r}:
     for row in database.execute(statement):
@@ -92,9 +92,9 @@ for statement in {list(statements)!r}:
     def ready(self) -> bool:
         return self.code(f'python3 -c "{READY}"') == 0
 
-    def wait_until_ready(self, seconds: int = 240) -> None:
-        if self.code(f"timeout {seconds} bash -c {shlex.quote(UNTIL_READY)}"):
-            pytest.fail(f"waited {seconds} s in vain: the gateway answers /readyz")
+    def wait_until_ready(self) -> None:
+        if self.code(f"timeout {limits.CONDITION} bash -c {shlex.quote(UNTIL_READY)}"):
+            pytest.fail(limits.waited(limits.CONDITION, "the gateway answers /readyz"))
 
     def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
         """Have the scripted model call a tool through the real gateway; return the tool's result."""

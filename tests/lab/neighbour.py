@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from tests import lab
+from tests.lab import limits
 
 
 def open_ports(address: str) -> set[int]:
@@ -25,12 +26,12 @@ def open_ports(address: str) -> set[int]:
         "-",
         address,
     ]
-    done = subprocess.run(lab.netns(lab.NEIGHBOUR, *scan), check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(lab.netns(lab.NEIGHBOUR, *scan), check=True, capture_output=True, text=True, timeout=limits.SCAN)
     ports = next(line for line in done.stdout.splitlines() if "Status" not in line and line.startswith("Host:"))
     return {int(word.split("/")[0]) for word in ports.replace("Ports: ", ", ").split(", ") if "/open/" in word}
 
 
 def neighbour_reaches(address: str, port: int) -> bool:
     """Whether a connection from the neighbour is accepted."""
-    probe = f"import socket; socket.create_connection(({address!r}, {port}), 2)"
+    probe = f"import socket; socket.create_connection(({address!r}, {port}), {limits.SILENCE})"
     return subprocess.run(lab.netns(lab.NEIGHBOUR, "python3", "-c", probe), check=False, capture_output=True).returncode == 0

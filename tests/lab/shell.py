@@ -5,9 +5,21 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests.lab import limits
+
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "lab"
 VMS = STATE / "vms"
+# A function for shell scripts: `wait_until 'ss -Hltn sport = :80 | grep -q .'`. A condition that never comes true fails the script.
+WAIT_UNTIL = f"""
+wait_until() {{
+  local end=$((SECONDS + {limits.SCRIPT:.0f}))
+  until eval "$1"; do
+    if [ "$SECONDS" -ge "$end" ]; then echo "{limits.waited(limits.SCRIPT, "$1")}" >&2; return 1; fi
+    sleep 0.1
+  done
+}}
+"""
 
 
 def run(*argv: str, check: bool = True, text_in: str | None = None) -> str:

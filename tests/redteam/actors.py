@@ -10,7 +10,8 @@ import subprocess
 from collections.abc import Callable
 
 from tests import lab
-from tests.lab.gateway import NAME, PATIENCE, UNIT, USER, Host, wait_for
+from tests.lab import limits
+from tests.lab.gateway import NAME, UNIT, USER, Host, wait_for
 from tests.lab.network.closed import Arena
 from tests.redteam.book import Attack
 from tests.redteam.chats import Chats, text_of
@@ -18,7 +19,6 @@ from tests.redteam.judge import Outcome
 
 GROUPS = {"friend": -100777, "stranger": -100778}
 STRANGERS = range(700, 800)
-SECONDS = 90 * PATIENCE  # an attack in a shell ends by itself, or is ended
 # Attacks at once. The gateway keeps three requests of strangers; and one that breaks the model's conversation takes few others with it.
 AT_ONCE = {"stranger": 3, "model": 8}
 # The unit's own confinement around a shell, made from the unit as it lies there.
@@ -28,12 +28,15 @@ install -m 0640 -g {USER} /dev/stdin /run/redteam/script
 {{
   printf '[Service]\\n'
   sed -n '/^\\[Service\\]/,/^\\[Install\\]/p' /etc/systemd/system/{UNIT} | grep -Ev '^(\\[|Exec|Restart|Memory|#|$)'
-  printf 'Type=oneshot\\nExecStart=/bin/bash /run/redteam/script\\nTimeoutStartSec={300 * PATIENCE}\\n'
+  printf 'Type=oneshot\\nExecStart=/bin/bash /run/redteam/script\\nTimeoutStartSec={limits.ATTACKS_INSIDE}\\n'
   printf 'StandardOutput=truncate:/run/redteam/out\\nStandardError=append:/run/redteam/out\\n'
 }} >/run/systemd/system/redteam-inside.service
 systemctl daemon-reload
 systemctl start redteam-inside.service || true
 cat /run/redteam/out
+if [ "$(systemctl show --property Result --value redteam-inside.service)" = timeout ]; then
+  echo '{limits.waited(limits.ATTACKS_INSIDE, "the attacks end")}'
+fi
 systemctl reset-failed redteam-inside.service 2>/dev/null || true
 rm -rf /run/redteam /run/systemd/system/redteam-inside.service
 """
@@ -104,11 +107,12 @@ class Actors:
 
     def script(self, batch: list[Attack]) -> str:
         """Each attack in a shell of its own, between two marks which show that it ran to its end; it cannot read from standard input."""
+        ended = f"case $? in 124 | 137) echo '{limits.waited(limits.ATTACK, 'the attack ends')}' ;; esac"
         shells = []
         for attack in batch:
             (step,) = attack.steps
             inner = f"cd /\necho {self.mark} begins {attack.id}\n(\n{step['text']}\n) </dev/null 2>&1\necho; echo {self.mark} ends"
-            shells.append(f"timeout --kill-after 2 {SECONDS} bash -s <<'{self.mark}'\n{inner}\n{self.mark}")
+            shells.append(f"timeout --kill-after 2 {limits.ATTACK} bash -s <<'{self.mark}' || {ended}\n{inner}\n{self.mark}")
         return "\n".join([*shells, ""])
 
     def shell(self, command: list[str], batch: list[Attack]) -> str:
@@ -119,7 +123,7 @@ class Actors:
             text=True,
             errors="replace",
             input=self.script(batch),
-            timeout=SECONDS * (len(batch) + 1),
+            timeout=limits.ATTACK * (len(batch) + 1),
         )
         return done.stdout + done.stderr
 
@@ -207,7 +211,7 @@ class Actors:
                 group = {"chat": GROUPS["stranger"]} if step.get("group") else {}
                 name = {"name": step["name"]} if "name" in step else {}
                 self.chats.say(people[attack.id], f"{step['text']} ({tags[attack.id]})", **group, **name)
-        wait_for(lambda: self.chats.unread() == 0, "the bot has read everything", 30)
+        wait_for(lambda: self.chats.unread() == 0, "the bot has read everything")
         for _ in range(2):
             self.chats.ask(self.witness, "hello")
         outcomes = {}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from tests.lab import limits
 from tests.lab.gateway import wait_for
 from tests.lab.network.closed import SERVICES
 
@@ -25,7 +26,7 @@ class Chats:
 
     def fetch(self, port: int, path: str, content: object = None) -> Any:
         """GET, or POST of JSON. The socket is made by a thread that has entered the namespace."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=limits.CHAT)
         errors: list[OSError] = []
 
         def enter() -> None:
@@ -80,7 +81,7 @@ class Chats:
         def replies() -> list[str]:
             return [str(message["text"]) for message in self.sent(sent, wait=5) if message["chat"] == sender]
 
-        wait_for(lambda: any(end in reply for reply in replies() for end in ends) or given_up(), f"the bot answers {text[:60]}", 180)
+        wait_for(lambda: any(end in reply for reply in replies() for end in ends) or given_up(), f"the bot answers {text[:60]}")
         return self.told(tag), replies()
 
 

@@ -17,6 +17,7 @@ from types import TracebackType
 import pytest
 
 from tests import lab
+from tests.lab import limits
 from tests.lab.gateway import CONFIG, NAME, UNIT, USER, Host, wait_for
 from tests.lab.network.closed import Arena
 from tests.redteam import canaries
@@ -86,7 +87,7 @@ class Scene:
         """Restart the host on the stage."""
         self.arena.restart()
         self.canaries |= canaries.secretive(self.host)
-        self.host.wait_until_ready(420)
+        self.host.wait_until_ready()
         self.meet()
 
     def settings(self) -> Step:
@@ -124,7 +125,7 @@ class Scene:
             self.host.run(f"systemctl start {UNIT}")
         log = f"journalctl --unit {UNIT} --output cat --no-pager --since @{now}"
         applied = f"{log} | grep -Eq 'config hot reload applied|dynamic reads|starting provider'"
-        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration", 240)
+        wait_for(lambda: self.host.code(applied) == 0, "the gateway takes the configuration")
         self.host.wait_until_ready()
 
     # --------------------------------------------------------------------------------------------- attack
@@ -194,7 +195,7 @@ class Scene:
 
     def fill(self, text: str, loot: str = "") -> str:
         here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "ssh": self.ssh, "loot": loot}
-        here |= {"friend": str(self.actors.next_friend), "victim": str(self.actors.victim)}
+        here |= {"friend": str(self.actors.next_friend), "victim": str(self.actors.victim), "seconds": str(limits.ATTACK_ANSWER)}
         known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 

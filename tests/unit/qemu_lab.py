@@ -18,6 +18,8 @@ import pytest
 from ansible.module_utils.lobsterpot.accelerator import Controller
 from ansible.module_utils.lobsterpot.qemu_machine import wait_for
 
+from tests.lab import limits
+
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule
 
@@ -96,7 +98,7 @@ class Lab:
         try:
             os.kill(int(pid.read_text()), signal.SIGKILL)
             # It is this process' child: nobody else gets its number before it is waited for.
-            assert wait_for(lambda: os.waitpid(int(pid.read_text()), os.WNOHANG)[0], 20, 0.02)
+            assert wait_for(lambda: os.waitpid(int(pid.read_text()), os.WNOHANG)[0], limits.PROGRAM, 0.02)
         except (ProcessLookupError, ChildProcessError):
             pass
         pid.unlink()

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from tests.lab import limits
+
 PROJECT = Path(__file__).parents[2]
 ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())
 SECRETS = {"gateway_model_keys", "gateway_secrets", "gateway_token"}
@@ -150,7 +152,7 @@ def test_readme_is_current(role: Path, tmp_path: Path) -> None:
     shutil.copytree(role / "meta", copy / "meta")
     shutil.copy(role / "README.md", copy)
     command = [str(Path(sys.executable).with_name("aar-doc")), str(copy), "markdown"]
-    made = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    made = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True, timeout=limits.PROGRAM)
     assert made.returncode == 0, made.stdout + made.stderr
     current = (copy / "README.md").read_text()
     assert current == (role / "README.md").read_text(), f"run: aar-doc roles/{role.name} markdown"

@@ -23,6 +23,7 @@ from ansible.plugins.callback.default import CallbackModule
 
 from plugins.callback import findings, progress
 from plugins.vars import lobsterpot_vm
+from tests.lab import limits
 
 PROJECT = Path(__file__).resolve().parents[2]
 MINE = "/inventories/mine"
@@ -154,7 +155,7 @@ def test_a_real_run(machine: Callable[..., Path], tmp_path: Path, callback: str,
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=limits.PROGRAM,
         cwd=tmp_path,
         env={**os.environ, **changes},
     )

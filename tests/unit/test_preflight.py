@@ -15,6 +15,7 @@ import pytest
 from ansible.module_utils.common.text.converters import to_text
 
 from plugins.filter.access import settled
+from tests.lab import limits
 
 PROJECT = Path(__file__).parents[2]
 HOST: dict[str, Any] = {
@@ -40,7 +41,7 @@ def preflight(tmp_path: Path, host: dict[str, Any], **variables: object) -> tupl
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(tmp_path / "play.yml")]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "NO_COLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "minimal"}
     done = subprocess.run(
-        [*command, "-e", json.dumps(variables)], check=False, capture_output=True, cwd=PROJECT, env=environment, timeout=120
+        [*command, "-e", json.dumps(variables)], check=False, capture_output=True, cwd=PROJECT, env=environment, timeout=limits.PROGRAM
     )
     return done.returncode, to_text(done.stdout)
 

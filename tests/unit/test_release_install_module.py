@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zstandard
 
+from tests.lab import limits
+
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule, Snapshot
 
@@ -61,7 +63,7 @@ def releases(root: Path) -> list[str]:
 def clock(folder: Path) -> Iterator[None]:
     """Yield whenever the file system's clock, by which releases are ordered, has moved on."""
     probe = folder / "probe"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + limits.THREAD
     probe.touch()
     while True:
         last = probe.stat().st_ctime_ns

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from roles.vm.files import run_vm
 from roles.vm.files.run_vm import Gate, Wire, fill, host_addresses, keep_console, split
+from tests.lab import limits
 
 RUNNER = Path(run_vm.__file__)
 
@@ -420,7 +421,7 @@ class Cable:
         self.guest, ours = socket.socketpair()
         self.ours = ours
         self.wire = Wire(ours, gate)
-        self.guest.settimeout(20)
+        self.guest.settimeout(limits.THREAD)
         self.threads: list[threading.Thread] = []
         self.run(self.wire.outward)
 
@@ -433,7 +434,7 @@ class Cable:
     def network(self) -> socket.socket:
         """Plug a network in, and return its end."""
         ours, its = socket.socketpair()
-        its.settimeout(20)
+        its.settimeout(limits.THREAD)
         self.wire.network = ours
         self.inward = self.run(self.wire.inward, ours)
         return its
@@ -441,7 +442,7 @@ class Cable:
     def close(self) -> None:
         self.guest.close()
         for thread in self.threads:
-            thread.join(20)
+            thread.join(limits.THREAD)
         assert not any(thread.is_alive() for thread in self.threads)
 
 
@@ -490,7 +491,7 @@ def test_a_network_that_dies_comes_back(cable: Cable) -> None:
     cable.guest.sendall(framed(ipv4(PUBLIC, tcp(1, 443))))
     assert first.recv(1) == b"\x00"
     first.close()
-    cable.inward.join(20)
+    cable.inward.join(limits.THREAD)
     assert not cable.inward.is_alive()
     # Lost like on a cable that is pulled; the second shows that the first was handled.
     cable.guest.sendall(framed(ipv4(PUBLIC, tcp(2, 443))))
@@ -557,7 +558,7 @@ def test_the_console_is_bounded(tmp_path: Path) -> None:
             guest.sendall(line * 1024)
             largest = max(largest, file.stat().st_size)
         guest.sendall(b"the end\n")
-    keeper.join(20)
+    keeper.join(limits.THREAD)
     assert not keeper.is_alive()
     ours.close()
     assert largest <= 266240
@@ -576,7 +577,7 @@ def test_fill() -> None:
 
 
 def run_machine(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(RUNNER), str(folder)], check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, str(RUNNER), str(folder)], check=False, capture_output=True, text=True, timeout=limits.PROGRAM)
 
 
 def test_a_machine_runs_once(tmp_path: Path) -> None:

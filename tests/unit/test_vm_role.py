@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab import limits
+
 PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
 
@@ -69,7 +71,7 @@ class Operator:
             check=False,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=limits.PROGRAM,
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -109,7 +111,7 @@ def public_half(private: str, folder: Path) -> str:
     key = folder / "key"
     key.write_text(private)
     key.chmod(0o600)
-    done = subprocess.run(["ssh-keygen", "-y", "-f", str(key)], check=True, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["ssh-keygen", "-y", "-f", str(key)], check=True, capture_output=True, text=True, timeout=limits.PROGRAM)
     key.unlink()
     return " ".join(done.stdout.split()[:2])
 

@@ -13,6 +13,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.lab import limits
+
 KINDS = ("unscoped", "scoped", "sqlite")
 
 SCHEMA = """
@@ -63,16 +65,16 @@ class GatewayStore:
             self.sql(f"PRAGMA user_version = {18 if kind == 'sqlite' else 1}")
 
     def sql(self, script: str) -> None:
-        with closing(sqlite3.connect(self.database, timeout=15)) as database:
+        with closing(sqlite3.connect(self.database, timeout=limits.ANSWER)) as database:
             database.executescript(script)
 
     def insert(self, table: str, row: tuple[object, ...]) -> None:
         marks = ", ".join("?" * len(row))
-        with closing(sqlite3.connect(self.database, timeout=15, isolation_level=None)) as database:
+        with closing(sqlite3.connect(self.database, timeout=limits.ANSWER, isolation_level=None)) as database:
             database.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 - a constant
 
     def rows(self, query: str, *values: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=15)) as database:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=limits.ANSWER)) as database:
             return list(database.execute(query, values))
 
     def write(self, name: str, document: object) -> None:

@@ -88,7 +88,8 @@ class Tcp(socketserver.BaseRequestHandler):
                 self.talk(address, port)
 
     def talk(self, address: str, port: int) -> None:
-        # A client that waits for the server to begin, as in SMTP, gets the banner after a moment.
+        # A client that waits for the server to begin, as in SMTP, gets the banner after a moment. Short, as all limits here:
+        # they are the client's silence.
         self.request.settimeout(0.5)
         try:
             said = self.request.recv(KEEP)
@@ -105,7 +106,7 @@ class Tcp(socketserver.BaseRequestHandler):
             note("said", address, port, said)
 
     def dns(self, address: str) -> None:
-        self.request.settimeout(5)
+        self.request.settimeout(5)  # the client's silence, which ends the connection
         while length := self.request.recv(2, socket.MSG_WAITALL):
             question = self.request.recv(struct.unpack("!H", length)[0], socket.MSG_WAITALL)
             reply = dns_answer(question, address)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.lab import limits
 from tests.lab.hosts.doors import inside
 from tests.lab.hosts.starts import forget, note_starts
 from tests.lab.network.bridge import address, alone, lay_bridge, nameservers, namespace
@@ -46,8 +47,8 @@ def operator_key() -> Path:
     return key
 
 
-def wait_until_up(name: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until_up(name: str) -> None:
+    deadline = time.monotonic() + limits.CONTAINER_UP
     while time.monotonic() < deadline:
         state = run("podman", "exec", f"lp-{name}", "systemctl", "is-system-running", check=False).strip()
         if state in ("running", "degraded"):
@@ -55,7 +56,7 @@ def wait_until_up(name: str, seconds: float = 60) -> None:
             quiet("podman", "exec", f"lp-{name}", "chmod", "0666", "/dev/net/tun")
             return
         time.sleep(0.2)
-    raise SystemExit(f"lab: {name} did not come up in {seconds:.0f} s (systemd says {state or 'nothing'})")
+    raise SystemExit(f"lab: {limits.waited(limits.CONTAINER_UP, f'{name} is up')} (systemd says {state or 'nothing'})")
 
 
 def start(name: str, suite: str, number: int) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def down(names: list[str]) -> None:
     for name in (wanted.partition(":")[0] for wanted in names):
         note_starts(name)
         forget(name)
-        quiet("podman", "rm", "--force", "--time", "2", f"lp-{name}")
+        quiet("podman", "rm", "--force", "--time", str(limits.CONTAINER_END), f"lp-{name}")
         # Connections that Ansible keeps open lead to a host that is gone; a new one gets the same address.
         for socket in (Path.home() / ".ansible" / "cp").glob("*"):
             quiet("ssh", "-O", "stop", "-o", f"ControlPath={socket}", "lab")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from tests.lab import limits
 from tests.lab.network.bridge import LAPTOP, netns
-from tests.lab.shell import STATE, VMS, run
+from tests.lab.shell import STATE, VMS, WAIT_UNTIL, run
 
 
 def is_machine(name: str) -> bool:
@@ -24,7 +25,7 @@ def door(name: str) -> list[str]:
         f"HostKeyAlias={name}",
         "IdentitiesOnly=yes",
         "LogLevel=ERROR",
-        "ConnectTimeout=20",
+        f"ConnectTimeout={limits.LOGIN}",
     ]
     options += ["ControlMaster=auto", f"ControlPath={STATE}/ssh-{name}", "ControlPersist=60"]
     ssh = ["ssh", "-F", "none", "-i", f"{home}/id_ed25519", "-p", str(port), *(part for option in options for part in ("-o", option))]
@@ -32,5 +33,5 @@ def door(name: str) -> list[str]:
 
 
 def inside(name: str, script: str, *, check: bool = True) -> str:
-    """Run a shell script in the host as root, by its own door."""
-    return run(*door(name), "bash", "-euo", "pipefail", "-s", check=check, text_in=script)
+    """Run a shell script in the host as root, by its own door. It can use WAIT_UNTIL's function."""
+    return run(*door(name), "bash", "-euo", "pipefail", "-s", check=check, text_in=WAIT_UNTIL + script)

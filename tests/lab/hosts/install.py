@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import lab
+from tests.lab import limits
 
 HOME = lab.VMS / "openclaw"
 
@@ -70,7 +71,7 @@ def lose_the_power(log: Path) -> bool:
         time.sleep(0.5)
     if first.poll() is None:
         cut_the_power()
-    if first.wait(timeout=300) == 0:
+    if first.wait(timeout=limits.INSTALL_FAILS) == 0:
         print("The first run was over before the power was cut.", file=sys.stderr)
         return False
     print(log.read_text(errors="replace")[-1500:], "\n--- the power was cut; once more ---", flush=True)

@@ -38,6 +38,7 @@ from types import TracebackType
 from typing import Any
 
 from tests import lab
+from tests.lab import limits
 from tests.lab.doubles import internet
 
 INTERNET = lab.ROOT / "tests/lab/doubles/internet.py"
@@ -213,11 +214,11 @@ class Arena:
         return lab.site(self.name, *arguments, playbook=playbook, through=tuple(place))
 
     @staticmethod
-    def wait(condition: Any, what: str, seconds: float = 15) -> None:
-        deadline = time.monotonic() + seconds
+    def wait(condition: Any, what: str) -> None:
+        deadline = time.monotonic() + limits.ARENA
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"waited {seconds:.0f} s in vain: {what}")
+                raise TimeoutError(limits.waited(limits.ARENA, what))
             time.sleep(0.05)
 
     # --------------------------------------------------------------------------------------------- act

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests import lab
 from tests.integration.real_gateway import MACHINE, TOKEN, RealGateway, installed
+from tests.lab import limits
 
 DOUBLES = lab.ROOT / "tests/lab/doubles"
 USER = "bob"
@@ -21,22 +22,22 @@ HOME = f"/home/{USER}"
 PACKAGES = f"{HOME}/.npm-global/lib/node_modules"
 # Telegram as clawdbot sees it, by a name and a certificate of the host's own, and as openclaw can be told.
 API = {"clawdbot": "https://127.0.0.1:443", "openclaw": "http://127.0.0.1:9912"}
-TALK = """
+TALK = f"""
 import json, ssl, sys, time, urllib.request
 api, sender, text = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 def ask(path, content=None):
-    request = urllib.request.Request(api + path, json.dumps(content).encode() if content else None, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30, context=ssl._create_unverified_context()) as answer:
+    request = urllib.request.Request(api + path, json.dumps(content).encode() if content else None, {{"content-type": "application/json"}})
+    with urllib.request.urlopen(request, timeout={limits.ANSWER}, context=ssl._create_unverified_context()) as answer:
         return json.loads(answer.read() or "null")
 since = len(ask("/test/sent"))
-ask("/test/say", {"sender": sender, "text": text})
-deadline = time.monotonic() + 120
+ask("/test/say", {{"sender": sender, "text": text}})
+deadline = time.monotonic() + {limits.CONDITION}
 while time.monotonic() < deadline:
-    for message in ask(f"/test/sent?since={since}&wait=5"):
+    for message in ask(f"/test/sent?since={{since}}&wait=5"):
         if message["chat"] == sender and message["method"] == "sendMessage":
             print(message["text"])
             sys.exit()
-sys.exit("the bot does not answer")
+sys.exit("{limits.waited(limits.CONDITION, "the bot answers")}")
 """
 SERVE = """
 apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends libatomic1 openssl >/dev/null 2>&1

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from tests.lab import limits
 from tests.lab.gateway import Host, playbook, wait_for
 from tests.lab.neighbour import open_ports
 
@@ -21,7 +22,7 @@ CREDENTIALS = "/home/openclaw/.clawdbot/credentials"
 # In molecule/clawdbot/vars/policy.yml.
 AWKWARD = 'of nobody\'s "voice" $HOME `id` \\ # ;'
 FILES = f"find /etc/clawdbot /run/clawdbot /opt/clawdbot/bin /etc/systemd/system/{UNIT} -type f | sort | xargs sha256sum"
-UP = 'import urllib.request as u; u.urlopen("http://127.0.0.1:18789/", timeout=2)'
+UP = f'import urllib.request as u; u.urlopen("http://127.0.0.1:18789/", timeout={limits.ANSWER})'
 # The searching programs are given the value by a file: as an argument they would find themselves.
 SEARCH = """
 find / -xdev -type f -perm /004 -print0 2>/dev/null | xargs -0 grep -lsFf /root/needle || true
@@ -36,7 +37,7 @@ def site(*arguments: str, check: bool = True, name: str = "site.yml") -> subproc
 
 
 def wait_until_up(gateway: Host) -> None:
-    wait_for(lambda: gateway.code(f"python3 -c '{UP}'") == 0, "the gateway answers on its port", 120)
+    wait_for(lambda: gateway.code(f"python3 -c '{UP}'") == 0, "the gateway answers on its port")
 
 
 def test_its_release_runs(gateway: Host) -> None:
@@ -154,14 +155,14 @@ def test_no_sender_lifts_commands_out_of_the_sandbox(model: Host) -> None:
     denied = f"grep -rqs 'exec denied: host=gateway security=deny' {sessions}"
     order = f'CALL exec {{"command": "touch {ran}"}}'
     chat(model, "/exec host=gateway security=full ask=off")
-    wait_for(lambda: model.code(f"grep -qs execHost {sessions}/sessions.json") == 0, "the order is taken", 30)
+    wait_for(lambda: model.code(f"grep -qs execHost {sessions}/sessions.json") == 0, "the order is taken")
     chat(model, order)
-    wait_for(lambda: model.code(denied) == 0, "the command is denied", 60)
+    wait_for(lambda: model.code(denied) == 0, "the command is denied")
     assert model.code(f"test -e {ran}") != 0
     model.run(f"{RUN_AS} sh -c 'echo {{}} >{approvals}'")
     try:
         chat(model, order)
-        wait_for(lambda: model.code(f"test -e {ran}") == 0, "the command runs on the host", 60)
+        wait_for(lambda: model.code(f"test -e {ran}") == 0, "the command runs on the host")
     finally:
         model.run(f"rm -rf {ran} {sessions}; systemctl restart {UNIT}")
     wait_until_up(model)
@@ -194,7 +195,7 @@ def test_it_comes_back(gateway: Host) -> None:
     """S10: systemd brings it back after kill -9."""
     before = gateway.run(PID)
     gateway.run(f"kill -9 $({PID})")
-    wait_for(lambda: gateway.run(PID) not in (before, "0\n"), "another gateway was started", 60)
+    wait_for(lambda: gateway.run(PID) not in (before, "0\n"), "another gateway was started")
     wait_until_up(gateway)
 
 

@@ -21,7 +21,7 @@ def attempt(protocol: str, address: str, port: int) -> str:
     except socket.gaierror:
         return "unresolved"
     with socket.socket(*found[:3]) as one:
-        one.settimeout(3)
+        one.settimeout(3)  # short: it is what `silent` means
         if kind == socket.SOCK_DGRAM:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+from tests.lab import limits
 from tests.lab.gateway import Host
 
 WORKSPACE = "/home/openclaw/.openclaw/workspace"
-HEARD = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9911/test/heard?with=which-rules', timeout=5).read().decode())"
+ASK = "http://127.0.0.1:9911/test/heard?with=which-rules"
+HEARD = f"import urllib.request as u; print(u.urlopen('{ASK}', timeout={limits.ANSWER}).read().decode())"
 
 
 def test_the_prompt_holds_the_rules(model: Host) -> None:

@@ -18,7 +18,6 @@ def test_the_gateway_is_killed(gateway: Host) -> None:
     wait_for(
         lambda: gateway.run(f"systemctl show -p MainPID --value {UNIT}").strip() not in (before, "0"),
         "a new process",
-        30,
     )
     gateway.wait_until_ready()
 
@@ -26,8 +25,8 @@ def test_the_gateway_is_killed(gateway: Host) -> None:
 def test_its_manager_is_killed(model: Host) -> None:
     """S10: with the user's manager and its containers gone, gateway and sandboxes come back by themselves."""
     model.run("systemctl kill -s KILL user@$(id -u openclaw).service")
-    wait_for(lambda: model.code("systemctl is-active -q user@$(id -u openclaw).service") == 0, "the manager is back", 30)
-    wait_for(model.ready, "the gateway is ready", 120)
+    wait_for(lambda: model.code("systemctl is-active -q user@$(id -u openclaw).service") == 0, "the manager is back")
+    wait_for(model.ready, "the gateway is ready")
     assert model.agent("exec", {"command": "echo still-$((40+2))"}, "s10-manager").strip() == "still-42"
 
 

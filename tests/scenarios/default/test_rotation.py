@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab import limits
 from tests.lab.gateway import UNIT, Host, playbook, wait_for
 
 ROTATE = "playbooks/rotate.yml"
 SECRETS = "/etc/openclaw/secrets.json"
 # Asks the gateway's own API for a tool that it does not have, with the token in a file that root alone reads; prints the status.
 ACCEPTED, REFUSED = ["404"], ["401"]
-ASK = """
+ASK = f"""
 python3 - <<'PYTHON'
 import urllib.error, urllib.request
-head = {"authorization": "Bearer " + open("/root/needle").read(), "content-type": "application/json"}
-ask = urllib.request.Request("http://127.0.0.1:18789/tools/invoke", b'{"tool": "no_such_tool"}', head)
+head = {{"authorization": "Bearer " + open("/root/needle").read(), "content-type": "application/json"}}
+ask = urllib.request.Request("http://127.0.0.1:18789/tools/invoke", b'{{"tool": "no_such_tool"}}', head)
 try:
-    print(urllib.request.urlopen(ask, timeout=20).status)
+    print(urllib.request.urlopen(ask, timeout={limits.ANSWER}).status)
 except urllib.error.HTTPError as error:
     print(error.code)
 PYTHON
@@ -117,7 +118,7 @@ def test_the_token_of_a_channel(gateway: Host, bot_api: str, tmp_path: Path) -> 
         playbook("--tags", "gateway", "--extra-vars", f"@{tmp_path}/channel.json")
 
     def comes_with(token: str) -> bool:
-        asked = f"import urllib.request as u; print(u.urlopen('{bot_api}/test/token', timeout=5).read().decode())"
+        asked = f"import urllib.request as u; print(u.urlopen('{bot_api}/test/token', timeout={limits.ANSWER}).read().decode())"
         return bool(json.loads(gateway.run(f'python3 -c "{asked}"')) == token)
 
     old, new = (f"{number}:{secrets.token_hex(16)}" for number in (1001, 1002))

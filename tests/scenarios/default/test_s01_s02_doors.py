@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import lab
+from tests.lab import limits
 from tests.lab.gateway import Host, wait_for
 from tests.lab.neighbour import neighbour_reaches, open_ports
 
@@ -58,7 +59,6 @@ def published(gateway: Host) -> Iterator[Host]:
     wait_for(
         lambda: gateway.code(f"ip netns exec published ss -Hltn sport = :{PUBLISHED} | grep -q .") == 0,
         "the container listens",
-        15,
     )
     yield gateway
     gateway.run(
@@ -86,7 +86,7 @@ def test_ufw_holds_what_listens_by_mistake(gateway: Host) -> None:
     """S1: a program that listens on every address is not reached. Without UFW it is: so it is UFW that holds."""
     gateway.run(f"systemd-run --quiet --unit by-mistake python3 -m http.server {LISTENER} --bind :: --directory /srv")
     try:
-        wait_for(lambda: gateway.code(f"ss -Hltn sport = :{LISTENER} | grep -q .") == 0, "it listens", 15)
+        wait_for(lambda: gateway.code(f"ss -Hltn sport = :{LISTENER} | grep -q .") == 0, "it listens")
         assert not neighbour_reaches(gateway.ipv4, LISTENER)
         assert not neighbour_reaches(gateway.ipv6, LISTENER)
         gateway.run("ufw disable")
@@ -110,8 +110,8 @@ def test_who_keeps_failing_is_banned(gateway: Host) -> None:
         for _ in range(6):
             # The ban also cuts a login that has begun: then ssh waits for an answer that never comes.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                subprocess.run(login, check=False, capture_output=True, timeout=10)
-        wait_for(lambda: lab.address(250)[0] in gateway.run("fail2ban-client status sshd"), "the neighbour is banned", 30)
+                subprocess.run(login, check=False, capture_output=True, timeout=limits.LOGIN_CUT)
+        wait_for(lambda: lab.address(250)[0] in gateway.run("fail2ban-client status sshd"), "the neighbour is banned")
         assert not neighbour_reaches(gateway.ipv4, 2022)
     finally:
         gateway.run("fail2ban-client unban --all")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests import lab
+from tests.lab import limits
 from tests.lab.gateway import CONFIG, NAME, UNIT, USER, Host, wait_for
 from tests.lab.network.closed import ADDRESSES, MULTICAST, Arena
 
@@ -100,7 +101,7 @@ def arena(gateway: Host) -> Iterator[Arena]:
     gateway.run(f"command -v slirp4netns >/dev/null || {{ apt-get update -qq; {install}; }}")
     gateway.run(f"systemd-run --quiet --unit egress-listener python3 -m http.server {LISTENER} --bind :: --directory /srv")
     with Arena(NAME) as closed:
-        wait_for(lambda: gateway.code(f"ss -Hltn sport = :{LISTENER} | grep -q .") == 0, "the listener listens", 15)
+        wait_for(lambda: gateway.code(f"ss -Hltn sport = :{LISTENER} | grep -q .") == 0, "the listener listens")
         yield closed
     gateway.run("systemctl stop egress-listener 2>/dev/null || true")
 
@@ -185,10 +186,10 @@ def test_what_is_rejected_is_counted_and_logged(arena: Arena, gateway: Host) -> 
     assert 'limit rate 10/minute burst 20 packets log prefix "lobsterpot egress: "' in rules
 
 
-INSIDE = """
+INSIDE = f"""
 import socket
 try:
-    socket.create_connection(("10.20.30.40", 80), 5).recv(1)
+    socket.create_connection(("10.20.30.40", 80), {limits.SILENCE}).recv(1)
     print("reached")
 except OSError:
     print("rejected")
@@ -209,11 +210,11 @@ def test_a_sandbox_with_a_network_is_no_way_round(arena: Arena, gateway: Host, n
         gateway.run(LOAD)
 
 
-MULTIPATH = """
+MULTIPATH = f"""
 import socket
 try:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as one:
-        one.settimeout(3)
+        one.settimeout({limits.SILENCE})
         one.connect(("10.20.30.40", 80))
         print("reached")
 except OSError as error:
@@ -232,15 +233,15 @@ def test_no_socket_whose_owner_cannot_be_seen(arena: Arena, gateway: Host) -> No
         gateway.run("sysctl -qw net.mptcp.enabled=0")
 
 
-HOLD = """
+HOLD = f"""
 import socket, sys
-one = socket.create_connection(("10.20.30.40", 7), 5)
+one = socket.create_connection(("10.20.30.40", 7), {limits.ANSWER})
 print("connected", flush=True)
 sys.stdin.readline()
 try:
     for _ in range(50):
         one.sendall(b"x" * 1000)
-        one.settimeout(0.1)
+        one.settimeout(0.1)  # short: the other side says nothing
         try:
             one.recv(1000)
         except TimeoutError:
@@ -258,9 +259,9 @@ def test_a_connection_that_is_open_ends(arena: Arena, gateway: Host) -> None:
         arena.check_closed()
         script = f"exec 3<>/tmp/hold.in; runuser -u {USER} -- python3 /tmp/hold.py <&3 >/tmp/hold.out 2>&1"
         gateway.run(f"systemd-run --quiet --collect --unit hold bash -c {shlex.quote(script)}")
-        wait_for(lambda: "connected" in gateway.run("cat /tmp/hold.out 2>/dev/null || true"), "it is connected", 15)
+        wait_for(lambda: "connected" in gateway.run("cat /tmp/hold.out 2>/dev/null || true"), "it is connected")
         gateway.run(f"{LOAD}; echo >/tmp/hold.in")
-        wait_for(lambda: len(gateway.run("cat /tmp/hold.out").split()) > 1, "it went on", 30)
+        wait_for(lambda: len(gateway.run("cat /tmp/hold.out").split()) > 1, "it went on")
         assert "ended" in gateway.run("cat /tmp/hold.out")
     finally:
         gateway.run(f"{LOAD}; systemctl stop hold 2>/dev/null || true; rm -f /tmp/hold.*")
@@ -295,7 +296,7 @@ def test_resolvers_that_come_late(gateway: Host) -> None:
     known = f"nft list set {TABLE} resolvers | grep -o 'elements.*'"
     resolvers = gateway.run(known)
     gateway.run(f"nft flush set {TABLE} resolvers; systemctl restart lobsterpot-resolvers.path")
-    wait_for(lambda: gateway.run(f"{known} || true") == resolvers, "the resolvers are known again", 15)
+    wait_for(lambda: gateway.run(f"{known} || true") == resolvers, "the resolvers are known again")
 
 
 def test_it_follows_the_resolvers(arena: Arena, gateway: Host) -> None:
@@ -304,11 +305,11 @@ def test_it_follows_the_resolvers(arena: Arena, gateway: Host) -> None:
     keep = gateway.run("cat /etc/resolv.conf")
     gateway.run(f"echo 'nameserver {ADDRESSES['lan']}' >>/etc/resolv.conf")
     try:
-        wait_for(lambda: reach(arena, [resolver])[0].what == "reached", "the new resolver is let through", 30)
+        wait_for(lambda: reach(arena, [resolver])[0].what == "reached", "the new resolver is let through")
         assert reach(arena, [SHUT["lan"]])[0].what == "rejected"
     finally:
         gateway.run(f"cat >/etc/resolv.conf <<'END'\n{keep}END\n")
-    wait_for(lambda: reach(arena, [resolver])[0].what == "rejected", "the old one is shut", 30)
+    wait_for(lambda: reach(arena, [resolver])[0].what == "rejected", "the old one is shut")
 
 
 def run_with(arena: Arena, tmp_path: Path, variables: dict[str, object]) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import lab
+from tests.lab import limits
 from tests.lab.gateway import NAME, UNIT, Host, playbook
 from tests.lab.network.closed import ADDRESSES, Arena
 from tests.scenarios.default.test_s06_egress import LOAD, TABLE, Try, reach
@@ -42,7 +43,7 @@ def fetch(arena: Arena, url: str, *options: str) -> str:
 import urllib.error, urllib.request as u
 opener = u.build_opener(u.ProxyHandler({{"http": "{PROXY}", "https": "{PROXY}"}}))
 try:
-    print(opener.open("{url}", timeout=10).read().decode().splitlines()[0])
+    print(opener.open("{url}", timeout={limits.ANSWER}).read().decode().splitlines()[0])
 except urllib.error.HTTPError as error:
     print(error.code)
 except OSError as error:
@@ -55,7 +56,7 @@ def tunnel(arena: Arena, target: str) -> str:
     """What the proxy says to CONNECT, and behind it the other side."""
     script = f"""
 import socket
-one = socket.create_connection(("127.0.0.1", 3128), 10)
+one = socket.create_connection(("127.0.0.1", 3128), {limits.ANSWER})
 one.sendall(b"CONNECT {target} HTTP/1.1\\r\\nHost: {target}\\r\\n\\r\\n")
 status = one.recv(4096).split(b" ")[1].decode()
 if status == "200":
@@ -145,7 +146,7 @@ def test_the_proxy_is_behind_the_wall_itself(arena: Arena, gateway: Host) -> Non
     tries = [Try("tcp", ADDRESSES["lan"], 80), Try("tcp", ADDRESSES["metadata"], 80), Try("tcp", "127.0.0.1", 18789)]
     assert [outcome.what for outcome in reach(arena, tries, user="lobsterpot-proxy")] == ["rejected"] * 3
     gateway.run("cp -a /etc/lobsterpot/proxy.conf /root/proxy.away; sed -i 's/^http_access deny/#&/' /etc/lobsterpot/proxy.conf")
-    restart = f"systemctl restart {PROXY_UNIT}; for i in $(seq 100); do ss -Hltn sport = :3128 | grep -q . && break; sleep 0.1; done"
+    restart = f"systemctl restart {PROXY_UNIT}; wait_until 'ss -Hltn sport = :3128 | grep -q .'"
     gateway.run(restart)
     try:
         before = arena.mark()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab import limits
 from tests.lab.gateway import CONFIG, UNIT, Host, playbook, wait_for
 
 STATE = "/home/openclaw/.openclaw"
@@ -32,7 +33,8 @@ class Telegram:
         self.host = host
 
     def heard(self, sender: int) -> list[str]:
-        out = self.host.run(f"python3 -c \"import urllib.request as u; print(u.urlopen('{API}/test/sent', timeout=5).read().decode())\"")
+        ask = f"import urllib.request as u; print(u.urlopen('{API}/test/sent', timeout={limits.ANSWER}).read().decode())"
+        out = self.host.run(f'python3 -c "{ask}"')
         return [str(message["text"]) for message in json.loads(out) if message["chat"] == sender and message["method"] == "sendMessage"]
 
     def says(self, sender: int, text: str) -> str:
@@ -40,8 +42,8 @@ class Telegram:
         before = len(self.heard(sender))
         body = json.dumps({"sender": sender, "text": text})
         request = f"u.Request('{API}/test/say', b'{body}', {{'content-type': 'application/json'}})"
-        self.host.run(f"python3 - <<'PYTHON'\nimport urllib.request as u; u.urlopen({request}, timeout=5)\nPYTHON\n")
-        wait_for(lambda: len(self.heard(sender)) > before, f"the bot answers {sender}", 120)
+        self.host.run(f"python3 - <<'PYTHON'\nimport urllib.request as u; u.urlopen({request}, timeout={limits.ANSWER})\nPYTHON\n")
+        wait_for(lambda: len(self.heard(sender)) > before, f"the bot answers {sender}")
         return self.heard(sender)[before]
 
 

@@ -80,8 +80,8 @@ def test_a_disk_that_is_nearly_full_stops_it(gateway: Host) -> None:
     gateway.run(f"mkdir -p {drop_in}; printf '[Service]\\nEnvironment=FLOOR_MB=999999999\\n' >{drop_in}/test.conf; systemctl daemon-reload")
     try:
         gateway.run("systemctl start lobsterpot-disk.service")
-        wait_for(lambda: gateway.run(f"systemctl is-active {UNIT} || true").strip() == "inactive", "the gateway is stopped", 60)
-        wait_for(lambda: gateway.run(f"ps -u {uid} -o pid= || true") == "", "nothing of it runs", 30)
+        wait_for(lambda: gateway.run(f"systemctl is-active {UNIT} || true").strip() == "inactive", "the gateway is stopped")
+        wait_for(lambda: gateway.run(f"ps -u {uid} -o pid= || true") == "", "nothing of it runs")
         assert "MiB and" in gateway.run("journalctl -u lobsterpot-disk.service -p crit -o cat --no-pager")
     finally:
         gateway.run(f"rm -r /run/systemd/system/lobsterpot-disk.service.d; systemctl daemon-reload; systemctl start {UNIT}")

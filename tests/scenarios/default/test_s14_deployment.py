@@ -38,6 +38,7 @@ def test_a_configuration_that_does_not_start(gateway: Host, tmp_path: Path) -> N
     before = gateway.run(STATE)
     lost = {"source": "file", "provider": "hostfile", "id": "/not/there"}
     extra = {"gateway": {"auth": {"token": lost}}}
+    # Short: it cannot get ready, however long it is waited for. Here either ends the wait: exit code 78, or the limit.
     code, said = run_with(
         tmp_path,
         {"gateway_config_extra": extra, "gateway_ready_timeout": 25, "gateway_secrets": {"other": {"value": "known-to-this-test-alone"}}},

@@ -54,6 +54,7 @@ def hostile(gateway: Host) -> Iterator[Host]:
 def test_a_run_over_a_hostile_home(hostile: Host) -> None:
     """S15: with links to root's files in place of the state and the temporary directory, a whole run leaves the canary as it was."""
     before = hostile.run(CANARY)
+    # Short: no gateway gets ready in this home.
     playbook("--tags", "baseline,ssh,account,sandbox,gateway", "--extra-vars", "gateway_ready_timeout=3", check=False)
     assert hostile.run(CANARY) == before
     assert hostile.run("find /home/openclaw -user root -print") == ""
@@ -73,6 +74,6 @@ def test_the_planted_unit_would_run(hostile: Host) -> None:
     folder = hostile.run("echo /etc/systemd/system/user@$(id -u openclaw).service.d").strip()
     hostile.run(f"mv {folder} /root/dropin.away; systemctl daemon-reload; systemctl restart user@$(id -u openclaw).service")
     try:
-        assert hostile.run(f"for i in $(seq 50); do test -e {MARK} && break; sleep 0.1; done; {RAN}").strip() == "ran"
+        assert hostile.run(f"wait_until 'test -e {MARK}'; {RAN}").strip() == "ran"
     finally:
         hostile.run(f"mv /root/dropin.away {folder}; systemctl daemon-reload; systemctl restart user@$(id -u openclaw).service")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+from tests.lab import limits
 from tests.lab.gateway import NAME, Host
 
 
@@ -30,15 +31,15 @@ def test_commands_that_would_undo_it_are_answered(gateway: Host) -> None:
     assert gateway.code("openclaw onboard") == 64
 
 
-PENDING = """
+PENDING = f"""
 import datetime, json, sqlite3
-db = sqlite3.connect("/home/openclaw/.openclaw/state/openclaw.sqlite", timeout=15)
+db = sqlite3.connect("/home/openclaw/.openclaw/state/openclaw.sqlite", timeout={limits.ANSWER})
 db.execute("PRAGMA wal_autocheckpoint=0")
 now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-row = ("telegram", "default", "4242", "ABCD2345", now, now, json.dumps({"accountId": "default"}))
+row = ("telegram", "default", "4242", "ABCD2345", now, now, json.dumps({{"accountId": "default"}}))
 db.execute("INSERT INTO channel_pairing_requests VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 db.commit()
-"""
+"""  # noqa: S608 - nothing of it comes from outside
 
 
 def test_approving_a_first_sender(gateway: Host) -> None:

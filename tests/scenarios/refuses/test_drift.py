@@ -40,7 +40,7 @@ def test_a_host_without_a_gateway(tmp_path: Path) -> None:
 def test_a_gateway_that_somebody_set_up_by_hand(tmp_path: Path) -> None:
     """One that listens to the world, on the port of ours: both are said, and it goes on running."""
     listen = "systemd-run --quiet --unit by-hand python3 -m http.server 18789 --directory /srv; "
-    listen += "for i in $(seq 100); do ss -Hltn sport = :18789 | grep -q . && break; sleep 0.1; done"
+    listen += "wait_until 'ss -Hltn sport = :18789 | grep -q .'"
     with changed_host(listen, "systemctl stop by-hand"):
         code, found = verify(tmp_path)
         assert lab.inside(NAME, "systemctl is-active by-hand").strip() == "active"

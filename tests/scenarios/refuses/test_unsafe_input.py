@@ -185,7 +185,7 @@ def changed_host(do: str, undo: str) -> Iterator[None]:
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """S14: another program has the gateway's port: it is named."""
     listen = "systemd-run --quiet --unit squatter python3 -m http.server 18789 --bind 127.0.0.1 --directory /srv; "
-    listen += "for i in $(seq 100); do ss -Hltn sport = :18789 | grep -q . && break; sleep 0.1; done"
+    listen += "wait_until 'ss -Hltn sport = :18789 | grep -q .'"
     with changed_host(listen, "systemctl stop squatter"):
         said = refused(tmp_path, {})
     assert "gateway_port: 18789 is taken" in said

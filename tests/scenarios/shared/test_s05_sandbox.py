@@ -6,6 +6,7 @@ import pytest
 
 from tests.lab.gateway import Host
 
+# Five seconds without an answer count as refused.
 PROBE = r"""
 section() { echo "== $1"; }
 section identity; id -u

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab import limits
 from tests.lab.gateway import UNIT, Host, playbook, wait_for
 
 pytestmark = pytest.mark.last
@@ -15,7 +16,7 @@ CONTAINER = ("-e", "gateway_runtime=container")
 EXEC = "/usr/local/lib/lobsterpot/run-as-openclaw podman exec openclaw-gateway"
 PID = "ss -Hltnp sport = :18789 | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2"
 SCRIPT = "/usr/local/lib/lobsterpot/gateway-container"
-SSH = "timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/2022'"
+SSH = f"timeout {limits.SILENCE} bash -c 'exec 3<>/dev/tcp/127.0.0.1/2022'"
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_it_is_killed(contained: Host) -> None:
     for who in (PID, f"systemctl show -p MainPID --value {UNIT}"):
         before = contained.run(PID).strip()
         contained.run(f"kill -9 $({who})")
-        wait_for(lambda: contained.run(f"{PID} || true").strip() not in ("", before), "another gateway listens", 180)  # noqa: B023 - called here
+        wait_for(lambda: contained.run(f"{PID} || true").strip() not in ("", before), "another gateway listens")  # noqa: B023 - called here
         contained.wait_until_ready()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import lab
+from tests.lab import limits
 from tests.lab.gateway import Host, wait_for
 
 pytestmark = pytest.mark.last
@@ -38,7 +39,7 @@ def cable() -> Iterator[None]:
     RECORD.write_text(json.dumps(record))
     try:
         restart_network()
-        wait_for(lambda: lab.quiet("ip", "-n", lab.NEIGHBOUR, "link", "show", "lp-cable", "up"), "the cable is plugged in", 30)
+        wait_for(lambda: lab.quiet("ip", "-n", lab.NEIGHBOUR, "link", "show", "lp-cable", "up"), "the cable is plugged in")
         yield
     finally:
         RECORD.write_text(original)
@@ -48,7 +49,7 @@ def cable() -> Iterator[None]:
 @pytest.mark.usefixtures("cable")
 def test_only_ssh_answers() -> None:
     """S1, after the reboot: a stranger outside tries all 65535 ports of the machine itself and finds SSH."""
-    out = subprocess.run(lab.netns(lab.NEIGHBOUR, *SCAN), check=True, capture_output=True, text=True, timeout=240).stdout
+    out = subprocess.run(lab.netns(lab.NEIGHBOUR, *SCAN), check=True, capture_output=True, text=True, timeout=limits.SCAN).stdout
     ports = next(line for line in out.splitlines() if line.startswith("Host:") and "Ports:" in line)
     assert [word.strip() for word in ports.split("Ports:")[1].split("\t")[0].split(",")] == ["22/open/tcp//ssh///"]
 
@@ -56,4 +57,4 @@ def test_only_ssh_answers() -> None:
 def test_the_network_comes_back(gateway: Host) -> None:
     """S10: passt is killed; the runner starts it again, and the machine can be reached."""
     lab.quiet("ssh", "-O", "exit", "-o", f"ControlPath={lab.STATE}/ssh-openclaw", "vm")
-    wait_for(lambda: gateway.code("true") == 0, "it can be logged in to", 60)
+    wait_for(lambda: gateway.code("true") == 0, "it can be logged in to")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import lab
+from tests.lab import limits
 from tests.lab.gateway import Host, wait_for
 from tests.lab.hosts.guest import knock
 from tests.lab.hosts.packets import syn
@@ -24,7 +25,7 @@ SERVE = f"import http.server as h; h.ThreadingHTTPServer(('0.0.0.0', {LISTENER})
 
 
 def answers(address: str) -> bool:
-    probe = f"import socket; socket.create_connection(({address!r}, {LISTENER}), 1)"
+    probe = f"import socket; socket.create_connection(({address!r}, {LISTENER}), {limits.SILENCE})"
     return lab.quiet(*lab.netns(lab.LAPTOP, "python3", "-c", probe))
 
 
@@ -39,7 +40,7 @@ def listeners() -> Iterator[None]:
         for name in (lab.LAPTOP, lab.NEIGHBOUR)
     ]
     for address in ("127.0.0.1", LAPTOP, SECOND_ADDRESS, PUBLIC):
-        wait_for(functools.partial(answers, address), f"{address} listens", 20)
+        wait_for(functools.partial(answers, address), f"{address} listens")
     yield
     for server in servers:
         server.kill()
@@ -47,7 +48,7 @@ def listeners() -> Iterator[None]:
 
 
 def connect(host: Host, address: str, port: int) -> str:
-    return host.run(f"timeout 5 bash -c 'echo >/dev/tcp/{address}/{port}' 2>/dev/null && echo open || echo no").strip()
+    return host.run(f"timeout {limits.SILENCE} bash -c 'echo >/dev/tcp/{address}/{port}' 2>/dev/null && echo open || echo no").strip()
 
 
 def test_the_way_out_is_open(root: Host) -> None:
@@ -92,7 +93,7 @@ def test_passt_alone_would_let_it_through(address: str) -> None:
     its.close()
     try:
         frame = bytes(6) + bytes.fromhex("525400123456") + b"\x08\x00" + syn("10.0.2.15", address, 40001, LISTENER)
-        ours.settimeout(5)
+        ours.settimeout(limits.ANSWER)
         ours.sendall(len(frame).to_bytes(4, "big") + frame)
         while True:
             answer = ours.recv(65536)[4:]
