@@ -39,7 +39,7 @@ rm -rf /root/canary-dir; rm -f /srv/evil-ran; chmod 0755 /srv
 CANARY = "find /root/canary-dir -printf '%p %U %m %s\\n' | sort; cat /root/canary-dir/canary; ls /srv/evil-ran 2>/dev/null || true"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hostile(gateway: Host) -> Iterator[Host]:
     """The host after an attacker became the gateway's user and laid out every trap for root."""
     gateway.run(f"systemctl stop {UNIT}; mkdir -m 0755 /root/canary-dir; chmod 1777 /srv; echo untouched >/root/canary-dir/canary")
