@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from tests import lab
 from tests.lab import limits
+from tests.lab.doubles.scripted_model import text_of
 
 NAME = os.environ.get("LAB_HOST", "gw1")
 USER = "openclaw"
@@ -96,15 +98,30 @@ for statement in {list(statements)!r}:
         if self.code(f"timeout {limits.CONDITION} bash -c {shlex.quote(UNTIL_READY)}"):
             pytest.fail(limits.waited(limits.CONDITION, "the gateway answers /readyz"))
 
-    def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
-        """Have the scripted model call a tool through the real gateway; return the tool's result."""
-        message = f"CALL {tool} {json.dumps(arguments)}"
+    def told(self, message: str, session: str) -> str:
+        """Give the gateway's agent a message by the gateway's own command, which takes five seconds; return its answer."""
         command = [self.product, "agent", "--agent", "main", "--session-id", session, "--message", message, "--json"]
         out = self.run(shlex.join(command) + " </dev/null", check=False)
         report = json.loads(out[out.index("{") :])
-        text = "".join(part["text"] for part in report["result"]["payloads"])
+        return "".join(part["text"] for part in report["result"]["payloads"])
+
+    def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:
+        """Have the scripted model call a tool through the real gateway; return the tool's result."""
+        text = self.told(f"CALL {tool} {json.dumps(arguments)}", session)
         assert text.startswith("RESULT "), text
         return str(json.loads(text.removeprefix("RESULT ")))
+
+    def agents(self, calls: Sequence[tuple[str, dict[str, object]]], session: str) -> list[str]:
+        """Have the scripted model call tools, one after the other, for one message; return their results."""
+        tag = f"order-{secrets.token_hex(6)}"
+        rounds = [[{tool: arguments}] for tool, arguments in calls]
+        text = self.told(f"TRY {json.dumps(rounds)} ({tag})", session)
+        assert text.startswith("DONE"), text
+        heard = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:9911/test/heard?with={tag}').read().decode())"
+        messages = json.loads(self.run(f'python3 -c "{heard}"'))[-1]["messages"]
+        results = [text_of(message["content"]) for message in messages if message.get("role") == "tool"]
+        assert len(results) >= len(calls), results
+        return results[-len(calls) :]
 
 
 def playbook(*arguments: str, check: bool = True, name: str = "site.yml") -> subprocess.CompletedProcess[str]:

@@ -172,8 +172,8 @@ def test_the_gateway_uses_it_and_approves_of_it(arena: Arena, model: Host) -> No
 def test_its_requests_go_through_the_proxy(arena: Arena, model: Host) -> None:
     """A page that the model asks for arrives when its domain is allowed, and does not when it is not."""
     before = arena.mark()
-    model.agent("web_fetch", {"url": "http://public.arena.example/asked-by-the-model"}, "s06-fetch")
-    model.agent("web_fetch", {"url": "http://second.arena.example/asked-by-the-model"}, "s06-fetch-denied")
+    pages = [f"http://{name}.arena.example/asked-by-the-model" for name in ("public", "second")]
+    model.agents([("web_fetch", {"url": page}) for page in pages], "s06-fetch")
     asked = [event for event in arena.events(since=before, kinds=("said",)) if "asked-by-the-model" in event.data]
     assert {event.role for event in asked} <= {"public"}
     assert model.run(f"systemctl is-active {UNIT}").strip() == "active"

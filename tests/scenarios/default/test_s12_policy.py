@@ -67,19 +67,20 @@ def test_a_changed_policy_needs_no_restart(policy: Host, tmp_path: Path) -> None
     assert process(policy) == before
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "answer"),
-    [
-        ("exec", {"command": "touch /workspace/written"}, "Tool exec not found"),
-        ("process", {"action": "list"}, "Tool process not found"),
-        ("message", {"action": "send", "channel": "telegram", "target": "1001", "message": "hello"}, "Tool message not found"),
-        ("write", {"path": "/home/openclaw/.openclaw/workspace/written", "content": "x"}, "Sandbox path is container-only"),
-        ("read", {"path": "AGENTS.md"}, "Never show a key"),
-    ],
-)
-def test_an_agent_that_only_reads(policy: Host, tool: str, arguments: dict[str, object], answer: str) -> None:
+TRIED: list[tuple[str, dict[str, object], str]] = [
+    ("exec", {"command": "touch /workspace/written"}, "Tool exec not found"),
+    ("process", {"action": "list"}, "Tool process not found"),
+    ("message", {"action": "send", "channel": "telegram", "target": "1001", "message": "hello"}, "Tool message not found"),
+    ("write", {"path": "/home/openclaw/.openclaw/workspace/written", "content": "x"}, "Sandbox path is container-only"),
+    ("read", {"path": "AGENTS.md"}, "Never show a key"),
+]
+
+
+def test_an_agent_that_only_reads(policy: Host) -> None:
     """gateway_read_only, after the test above: no shell, no messages, no file outside the sandbox, and a file of its own is read."""
-    assert answer in policy.agent(tool, arguments, "s12-read-only")
+    results = policy.agents([(tool, arguments) for tool, arguments, _ in TRIED], "s12-read-only")
+    wrong = [(tool, result) for (tool, _, answer), result in zip(TRIED, results, strict=True) if answer not in result]
+    assert wrong == []
     assert policy.run("find /home/openclaw -name written") == ""
 
 

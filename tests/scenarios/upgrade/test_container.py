@@ -156,8 +156,10 @@ def test_a_switch_that_fails_is_taken_back(contained: Host) -> None:
 
 def test_its_agent_only_talks(contained: Host) -> None:
     """S5: without a sandbox the model is offered neither exec nor files. Named in the inventory, exec runs and shows what it reaches."""
-    for tool, arguments in (("exec", {"command": "id"}), ("read", {"path": "/etc/hostname"}), ("write", {"path": "x", "content": "x"})):
-        assert "not found" in contained.agent(tool, dict(arguments), f"container-{tool}")
+    for result in contained.agents(
+        [("exec", {"command": "id"}), ("read", {"path": "/etc/hostname"}), ("write", {"path": "x", "content": "x"})], "container-tools"
+    ):
+        assert "not found" in result
     playbook("--tags", "gateway", *CONTAINER, "-e", '{"gateway_container_tools": ["exec"]}')
     # The fixture's last run takes it away again.
     said = contained.agent("exec", {"command": "id -un; ls -A /home; wc -c </run/openclaw/secrets.json"}, "container-opened")
