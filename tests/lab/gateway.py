@@ -8,7 +8,7 @@ import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -111,7 +111,7 @@ for statement in {list(statements)!r}:
         assert text.startswith("RESULT "), text
         return str(json.loads(text.removeprefix("RESULT ")))
 
-    def agents(self, calls: Sequence[tuple[str, dict[str, object]]], session: str) -> list[str]:
+    def agents(self, calls: Sequence[tuple[str, Mapping[str, object]]], session: str) -> list[str]:
         """Have the scripted model call tools, one after the other, for one message; return their results."""
         tag = f"order-{secrets.token_hex(6)}"
         rounds = [[{tool: arguments}] for tool, arguments in calls]
