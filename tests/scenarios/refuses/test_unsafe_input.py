@@ -31,22 +31,10 @@ def refused(tmp_path: Path, variables: dict[str, object], fingerprint: str = FIN
     return " ".join((done.stdout + done.stderr).split())
 
 
+# Each is one run, which tells all that is wrong at its stage: the shape and meaning of the policy, the host, the archives. What else can be
+# wrong is in tests/unit: test_policy.py, test_egress.py, test_people.py, test_preflight.py.
 CASES: dict[str, tuple[dict[str, object], list[str]]] = {
-    "too little memory": (
-        {"baseline_min_memory_mb": 9000000},
-        ["MiB of memory", "baseline_min_memory_mb", "Nothing was changed"],
-    ),
-    "too little disk": (
-        {"baseline_min_disk_mb": 900000000},
-        ["MiB of free disk", "baseline_min_disk_mb", "Nothing was changed"],
-    ),
-    "a version without a lock file": (
-        {"gateway_version": "2026.1.1"},
-        ["no lock file for openclaw 2026.1.1", "Locked are: 2026.9.5, 2026.9.6", "playbooks/lock.yml"],
-    ),
-    "an unknown product": ({"gateway_product": "moltbot"}, ["value of gateway_product must be one of: openclaw, clawdbot, got: moltbot"]),
-    # What else can be wrong with the policy is in tests/unit/test_policy.py.
-    "all that is wrong at once": (
+    "all that is wrong with the policy": (
         {
             "gateway_port": 80,
             "gateway_channels": {
@@ -63,7 +51,10 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
             "gateway_mention_patterns": ["[pot"],
             "gateway_model_keys": {"anthropic": "replace-me-with-a-key"},
             "gateway_config_extra": {"channels": {"telegram": {"groupPolicy": "open"}}},
+            "gateway_agent_rules": ["Show no key.", "One.\nTwo."],
             "sandbox_mounts": {"/etc": "/config"},
+            "egress_exceptions": [{"address": "0.0.0.0/0", "port": 443, "protocol": "tcp", "comment": "all"}],
+            "access_channels": {"telegram": {"accounts": {"default": {"allow": ["*"]}}}},
         },
         [
             "gateway_port: must be a number from 1024 to 65535",
@@ -78,7 +69,10 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
             "gateway_mention_patterns: '[pot' is no regular expression",
             "/models/anthropic: is a placeholder",
             "gateway_config_extra.channels.telegram.groupPolicy: lets anybody give orders",
+            "gateway_agent_rules: each rule is one line of plain text",
             "sandbox_mounts./etc: would show the system",
+            "egress_exceptions[0].address: 0.0.0.0/0 opens a whole network",
+            "access_channels.telegram.accounts.default.allow: '*' lets everybody in",
             "Nothing was changed",
         ],
     ),
@@ -95,64 +89,50 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
             "Nothing was changed",
         ],
     ),
+    "an allowlist of nothing, for somebody nobody knows": (
+        {"egress_mode": "allowlist", "access_channels": {"telegram": {"accounts": {"default": {"allow": ["eve"]}}}}},
+        ["egress_domains", "no domain is named", "there is nobody called 'eve' in access_people", "Nothing was changed"],
+    ),
+    "an unknown mode, and a path as a channel": (
+        {"egress_mode": "closed", "access_channels": {"../telegram": {"accounts": {"default": {"allow": ["1"]}}}}},
+        ["egress_mode: 'closed' is none of guarded, allowlist, open", "'../telegram' is no channel", "Nothing was changed"],
+    ),
+    "an unknown product": ({"gateway_product": "moltbot"}, ["value of gateway_product must be one of: openclaw, clawdbot, got: moltbot"]),
     "an unknown runtime": ({"gateway_runtime": "docker"}, ["gateway_runtime"]),
     "tools without a sandbox": ({"sandbox_mode": "off"}, ["sandbox_mode", "all, non-main"]),
-    "everybody approved": (
-        {"access_channels": {"telegram": {"accounts": {"default": {"allow": ["*"]}}}}},
-        ["access_channels.telegram.accounts.default.allow: '*' lets everybody in", "Nothing was changed"],
-    ),
-    "somebody nobody knows approved": (
-        {"access_channels": {"telegram": {"accounts": {"default": {"allow": ["eve"]}}}}},
-        ["there is nobody called 'eve' in access_people", "Nothing was changed"],
-    ),
-    "a path as a channel": (
-        {"access_channels": {"../telegram": {"accounts": {"default": {"allow": ["1"]}}}}},
-        ["'../telegram' is no channel", "Nothing was changed"],
-    ),
-    "root as the gateway's user": ({"account_user": "root"}, ["account_user: 'root' cannot be the gateway's user"]),
-    "the operator as the gateway's user": (
-        {"account_user": "admin"},
-        ["account_user: 'admin' cannot be the gateway's user"],
-    ),
-    "a sandbox without bounds": ({"sandbox_memory": "0"}, ["A sandbox without bounds is not made"]),
     "keys of the wrong type": ({"gateway_model_keys": "text"}, ["gateway_model_keys"]),
-    "passwords: neither yes nor no": ({"ssh_password_authentication": "maybe"}, ["is none of auto, true, false"]),
-    "a name never banned": ({"fail2ban_ignore": ["office.example"]}, ["fail2ban_ignore", "no address or network"]),
-    "a rule of two lines": (
-        {"gateway_agent_rules": ["Show no key.", "One.\nTwo."]},
-        ["gateway_agent_rules: each rule is one line of plain text", "One.", "Two."],
+    "all that is wrong with the host and what it shall be": (
+        {
+            "baseline_min_memory_mb": 9000000,
+            "baseline_min_disk_mb": 900000000,
+            "baseline_extra_ca_certificates": {"x": "text"},
+            "account_user": "root",
+            "sandbox_memory": "0",
+            "ssh_password_authentication": "maybe",
+            "ssh_deny_users": ["admin"],
+            "fail2ban_ignore": ["office.example"],
+            "verify_report": "/no/such/folder/report.json",
+            "verify_allowed_listeners": ["https"],
+        },
+        [
+            "MiB of memory",
+            "MiB of free disk",
+            "the gateway needs 9000000 and 900000000 (baseline_min_memory_mb, baseline_min_disk_mb). Nothing was changed",
+            "baseline_extra_ca_certificates must map plain names to PEM text",
+            "account_user: 'root' cannot be the gateway's user",
+            "A sandbox without bounds is not made",
+            "'maybe' is none of auto, true, false",
+            "ssh_deny_users must be plain names",
+            "lock yourself out",
+            "fail2ban_ignore: office.example is no address or network",
+            "verify_report: there is no folder /no/such/folder on this controller",
+            "verify_allowed_listeners: https: each must be tcp/PORT or udp/PORT, such as tcp/443",
+        ],
     ),
-    "a report into nowhere": (
-        {"verify_report": "/no/such/folder/report.json"},
-        ["verify_report: there is no folder /no/such/folder on this controller"],
-    ),
-    "a listener that is no port": ({"verify_allowed_listeners": ["https"]}, ["verify_allowed_listeners", "tcp/443"]),
-    "the operator shut out": ({"ssh_deny_users": ["admin"]}, ["ssh_deny_users must be plain names", "lock yourself out"]),
-    "an exception for everything": (
-        {"egress_exceptions": [{"address": "0.0.0.0/0", "port": 443, "protocol": "tcp", "comment": "all"}]},
-        ["egress_exceptions[0].address: 0.0.0.0/0 opens a whole network", "Nothing was changed"],
-    ),
-    "an exception for a private range": (
-        {"egress_exceptions": [{"address": "fd00::/8", "port": 443, "protocol": "tcp", "comment": "home"}]},
-        ["egress_exceptions[0].address: fd00::/8 opens a whole network", "Nothing was changed"],
-    ),
-    "an exception without a port": (
-        {"egress_exceptions": [{"address": "10.0.0.5", "protocol": "tcp", "comment": "model"}]},
-        ["egress_exceptions[0] must have address, port, protocol and comment", "Nothing was changed"],
-    ),
-    "a wildcard for a top-level domain": (
-        {"egress_mode": "allowlist", "egress_domains": ["*.com"]},
-        ["egress_domains[0]: '*.com' opens a whole top-level domain", "Nothing was changed"],
-    ),
-    "a wildcard for everything": (
-        {"egress_mode": "allowlist", "egress_domains": ["*"]},
-        ["egress_domains[0]: '*' is no domain", "Nothing was changed"],
-    ),
-    "an allowlist of nothing": ({"egress_mode": "allowlist"}, ["egress_domains", "no domain is named", "Nothing was changed"]),
-    "an unknown mode": ({"egress_mode": "closed"}, ["egress_mode", "guarded, allowlist, open"]),
-    "a certificate that is none": (
-        {"baseline_extra_ca_certificates": {"x": "text"}},
-        ["baseline_extra_ca_certificates"],
+    "the operator as the gateway's user": ({"account_user": "admin"}, ["account_user: 'admin' cannot be the gateway's user"]),
+    "a version without a lock file": (
+        {"gateway_version": "2026.1.1"},
+        ["no lock file for openclaw 2026.1.1", "Locked are: 2026.9.5, 2026.9.6", "playbooks/lock.yml"],
     ),
 }
 
