@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.redteam import book, run
+from tests.redteam.chats import MODEL, text_of
 from tests.redteam.report import Result
 from tests.redteam.scene import Scene
 from tests.redteam.stage import check, collected
@@ -32,6 +35,15 @@ def test_control(without: dict[str, Result], control: str) -> None:
 def test_attack(again: dict[str, Result], attack: str) -> None:
     """The attack is tried after a restart of the host, and what comes of it is what its file says."""
     check(again[attack])
+
+
+def test_nothing_legal_is_lost(restarted: Scene) -> None:
+    """S6: behind its wall the gateway asks a model at a public address, and the tool that it calls runs in its sandbox."""
+    since = restarted.arena.mark()
+    order = json.dumps([[{"exec": {"command": "echo legal-$((40+2))"}}]])
+    learned, _ = restarted.chats.ask(restarted.actors.approved(1)[0], f"TRY {order}")
+    assert "legal-42" in text_of([m for m in learned[-1]["messages"] if m.get("role") == "tool"][-1])
+    assert [event for event in restarted.arena.received("public", since=since, port=MODEL) if event.kind == "syn"]
 
 
 def test_no_canary_left(scene: Scene) -> None:

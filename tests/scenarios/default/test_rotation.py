@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,74 @@ def rotate(tmp_path: Path, name: str, **variables: object) -> subprocess.Complet
     return playbook("-vvv", "--diff", "--extra-vars", f"@{file}", name=ROTATE, check=False)
 
 
+@pytest.fixture(scope="module")
+def channel(gateway: Host, bot_api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict[str, object]]]:
+    """A host with a channel, as a function that gives the channel's variables for a token; at the end all that was rotated is back."""
+
+    def variables(token: str) -> dict[str, object]:
+        return {"gateway_channels": {"telegram": {"api_root": bot_api}}, "gateway_secrets": {"telegram": {"botToken": token}}}
+
+    def deploy(given: dict[str, object]) -> None:
+        file = tmp_path_factory.mktemp("channel") / "variables.json"
+        file.write_text(json.dumps(given))
+        playbook("--tags", "gateway", "--extra-vars", f"@{file}")
+
+    before = json.loads(gateway.run(f"cat {SECRETS}"))
+    deploy(variables(f"1000:{secrets.token_hex(16)}"))
+    yield variables
+    made = token(gateway)
+    deploy({})
+    assert json.loads(gateway.run(f"cat {SECRETS}")) == before
+    assert with_needle(gateway, before["gateway"]["token"], ASK) == ACCEPTED
+    assert with_needle(gateway, made, SEARCH) == ["0", "0"]
+
+
+@pytest.mark.parametrize("name", ["telegram/botToken", "../../root", ""])
+def test_a_name_that_is_not_known(gateway: Host, tmp_path: Path, name: str) -> None:
+    """S14: the known ones are listed, and the process that runs goes on running."""
+    before = gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}")
+    done = rotate(tmp_path, name)
+    assert done.returncode != 0
+    assert "There are: gateway/token, models/anthropic, models/scripted." in " ".join(done.stdout.split())
+    assert gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}") == before
+
+
+def test_the_token_of_a_channel(gateway: Host, bot_api: str, channel: Callable[[str], dict[str, object]], tmp_path: Path) -> None:
+    """The bot comes back with the new token, and the gateway is ready; the old one is nowhere on the host."""
+
+    def comes_with(token: str) -> bool:
+        asked = f"import urllib.request as u; print(u.urlopen('{bot_api}/test/token', timeout={limits.ANSWER}).read().decode())"
+        return bool(json.loads(gateway.run(f'python3 -c "{asked}"')) == token)
+
+    old, new = json.loads(gateway.run(f"cat {SECRETS}"))["telegram"]["botToken"], f"1002:{secrets.token_hex(16)}"
+    wait_for(lambda: comes_with(old), "the bot comes with its token")
+    done = rotate(tmp_path, "telegram/botToken", **channel(new))
+    assert done.returncode == 0, done.stdout[-2000:]
+    wait_for(lambda: comes_with(new), "the bot comes with the new token")
+    assert gateway.ready()
+    assert with_needle(gateway, old, SEARCH) == ["0", "0"]
+    assert [value for value in (old, new) if value in done.stdout + done.stderr] == []
+
+
+@pytest.mark.usefixtures("channel")
+def test_the_key_of_a_provider(gateway: Host, tmp_path: Path) -> None:
+    """The key that the inventory has now is deployed, nothing else of it; the same key again is refused."""
+    before = json.loads(gateway.run(f"cat {SECRETS}"))
+    new = f"planted-fresh-{secrets.token_hex(16)}"
+    planted = {**gateway.variables["lab_planted"], "model": new, "extra": "not deployed by the way"}
+    done = rotate(tmp_path, "models/anthropic", lab_planted=planted)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert json.loads(gateway.run(f"cat {SECRETS}")) == {**before, "models": {**before["models"], "anthropic": new}}
+    assert with_needle(gateway, before["models"]["anthropic"], SEARCH) == ["0", "0"]
+    assert [value for value in (new, before["models"]["anthropic"]) if value in done.stdout + done.stderr] == []
+    again = rotate(tmp_path, "models/anthropic", lab_planted=planted)
+    assert again.returncode != 0
+    assert "models/anthropic: the host has this value already" in again.stdout
+
+
+@pytest.mark.usefixtures("channel")
 def test_the_token(gateway: Host, tmp_path: Path) -> None:
-    """A token that the host makes, a rotation that fails, and the inventory's token again; no value in any output."""
+    """A token that the host makes, and a rotation that fails; no value in any output. The fixture brings the inventory's token again."""
     given = token(gateway)
     assert with_needle(gateway, given, ASK) == ACCEPTED
     done = rotate(tmp_path, "gateway/token", gateway_token="")
@@ -78,68 +145,4 @@ def test_the_token(gateway: Host, tmp_path: Path) -> None:
     gateway.wait_until_ready()
     assert with_needle(gateway, made, ASK) == ACCEPTED
     assert with_needle(gateway, given, ASK) == REFUSED
-
-    done = rotate(tmp_path, "gateway/token")
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert token(gateway) == given
-    assert with_needle(gateway, given, ASK) == ACCEPTED
-    assert with_needle(gateway, made, SEARCH) == ["0", "0"]
-    said += done.stdout + done.stderr
     assert [value for value in (given, made) if value in said] == []
-
-
-def test_the_key_of_a_provider(gateway: Host, tmp_path: Path) -> None:
-    """The key that the inventory has now is deployed, nothing else of it; the same key again is refused."""
-    before = json.loads(gateway.run(f"cat {SECRETS}"))
-    new = f"planted-fresh-{secrets.token_hex(16)}"
-    planted = {**gateway.variables["lab_planted"], "model": new, "extra": "not deployed by the way"}
-    try:
-        done = rotate(tmp_path, "models/anthropic", lab_planted=planted)
-        assert done.returncode == 0, done.stdout[-2000:]
-        assert json.loads(gateway.run(f"cat {SECRETS}")) == {**before, "models": {**before["models"], "anthropic": new}}
-        assert with_needle(gateway, before["models"]["anthropic"], SEARCH) == ["0", "0"]
-        assert [value for value in (new, before["models"]["anthropic"]) if value in done.stdout + done.stderr] == []
-        again = rotate(tmp_path, "models/anthropic", lab_planted=planted)
-        assert again.returncode != 0
-        assert "models/anthropic: the host has this value already" in again.stdout
-    finally:
-        assert rotate(tmp_path, "models/anthropic").returncode == 0
-    assert json.loads(gateway.run(f"cat {SECRETS}")) == before
-
-
-def test_the_token_of_a_channel(gateway: Host, bot_api: str, tmp_path: Path) -> None:
-    """The bot comes back with the new token, and the gateway is ready; the old one is nowhere on the host."""
-
-    def variables(token: str) -> dict[str, object]:
-        return {"gateway_channels": {"telegram": {"api_root": bot_api}}, "gateway_secrets": {"telegram": {"botToken": token}}}
-
-    def deploy(given: dict[str, object]) -> None:
-        (tmp_path / "channel.json").write_text(json.dumps(given))
-        playbook("--tags", "gateway", "--extra-vars", f"@{tmp_path}/channel.json")
-
-    def comes_with(token: str) -> bool:
-        asked = f"import urllib.request as u; print(u.urlopen('{bot_api}/test/token', timeout={limits.ANSWER}).read().decode())"
-        return bool(json.loads(gateway.run(f'python3 -c "{asked}"')) == token)
-
-    old, new = (f"{number}:{secrets.token_hex(16)}" for number in (1001, 1002))
-    deploy(variables(old))
-    try:
-        wait_for(lambda: comes_with(old), "the bot comes with its token")
-        done = rotate(tmp_path, "telegram/botToken", **variables(new))
-        assert done.returncode == 0, done.stdout[-2000:]
-        wait_for(lambda: comes_with(new), "the bot comes with the new token")
-        assert gateway.ready()
-        assert with_needle(gateway, old, SEARCH) == ["0", "0"]
-        assert [value for value in (old, new) if value in done.stdout + done.stderr] == []
-    finally:
-        deploy({})
-
-
-@pytest.mark.parametrize("name", ["telegram/botToken", "../../root", ""])
-def test_a_name_that_is_not_known(gateway: Host, tmp_path: Path, name: str) -> None:
-    """S14: the known ones are listed, and the process that runs goes on running."""
-    before = gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}")
-    done = rotate(tmp_path, name)
-    assert done.returncode != 0
-    assert "There are: gateway/token, models/anthropic, models/scripted." in " ".join(done.stdout.split())
-    assert gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}") == before

@@ -12,7 +12,7 @@ import pytest
 
 from tests import lab
 from tests.lab import limits
-from tests.lab.gateway import CONFIG, NAME, UNIT, USER, Host, wait_for
+from tests.lab.gateway import NAME, UNIT, USER, Host, wait_for
 from tests.lab.network.closed import ADDRESSES, MULTICAST, Arena
 
 REACH = (Path(__file__).parent / "reach.py").read_text()
@@ -374,29 +374,6 @@ def test_a_table_under_which_nothing_resolves_is_taken_back(arena: Arena, gatewa
 
 
 # ------------------------------------------------------------------------------------------------- and the gateway works
-TO_THE_INTERNET = f"""
-import json
-config = json.load(open("{CONFIG}"))
-config["models"]["providers"]["scripted"]["baseUrl"] = "http://{ADDRESSES["public"]}:9911/v1"
-json.dump(config, open("{CONFIG}", "w"))
-"""
-
-
-def test_a_conversation_with_a_model_on_the_internet(arena: Arena, gateway: Host) -> None:
-    """Nothing legal is lost: the gateway asks a model at a public address, and the tool that it calls runs in its sandbox."""
-    server = arena.serve("scripted_model", 9911)
-    gateway.run(f"cp -a {CONFIG} /root/config.away; python3 - <<'PYTHON'\n{TO_THE_INTERNET}\nPYTHON\nsystemctl restart {UNIT}")
-    try:
-        gateway.wait_until_ready()
-        before = arena.mark()
-        assert gateway.agent("exec", {"command": "echo legal-$((40+2))"}, "s06-legal").strip() == "legal-42"
-        assert [event for event in arena.received("public", since=before, port=9911) if event.kind == "syn"]
-    finally:
-        gateway.run(f"cp -a /root/config.away {CONFIG}; rm /root/config.away; systemctl restart {UNIT}")
-        server.kill()
-        gateway.wait_until_ready()
-
-
 def errors_of_doctor(host: Host) -> list[str]:
     out = host.run("openclaw doctor --lint --json </dev/null", check=False)
     report = json.loads(out[out.index("{") :])
