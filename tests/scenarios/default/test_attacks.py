@@ -31,6 +31,15 @@ def test_control(without: dict[str, Result], control: str) -> None:
     check(without[control])
 
 
+def test_it_restarts(restarted: Scene) -> None:
+    """S10: after a restart of the container all is back with nobody logged in: gateway, UFW, forward rule, fail2ban."""
+    gateway = restarted.host
+    assert gateway.run("systemctl --failed --no-legend --plain") == ""
+    assert "Status: active" in gateway.run("ufw status")
+    assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
+    assert "sshd" in gateway.run("fail2ban-client status")
+
+
 @pytest.mark.parametrize("attack", NAMES)
 def test_attack(again: dict[str, Result], attack: str) -> None:
     """The attack is tried after a restart of the host, and what comes of it is what its file says."""

@@ -28,7 +28,7 @@ def arena(gateway: Host) -> Iterator[Arena]:
     playbook("--extra-vars", json.dumps(VARIABLES))
     with Arena(NAME) as closed:
         yield closed
-    playbook()
+    playbook("--tags", "egress,gateway")
     assert gateway.run(f"systemctl show -p LoadState --value {PROXY_UNIT}").strip() == "not-found"
     assert reach_mode(gateway) == "guarded"
 
