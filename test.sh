@@ -95,6 +95,7 @@ set -m # each in a process group of its own, which ends when this script does
 # Two lanes: the machine is the longest and begins first; the others go by beside it, long ones first, so that both lanes end together.
 if [ -n "$hosts" ] && [ "$mode" = --machine ]; then
   scenario machine "a machine that loses its power, with all actors, and rebuilt"
+  begin "senders under three times as many changes at once" env LOBSTERPOT_RELEASE=1 pytest tests/integration/test_access_concurrency.py
 elif [ -n "$hosts" ]; then
   scenario vm "a virtual machine, from nothing to destroyed"
 fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import threading
@@ -48,8 +49,11 @@ def approve(gateway: RealGateway, code: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_lost_and_nothing_doubled(kind: str, tmp_path: Path) -> None:
-    """1,061 changes by three modules, the gateway's command line and its store functions, all at once: the list is exactly their sum."""
-    many, few = 350, 200
+    """391 changes by three modules, the gateway's command line and its store functions, all at once: the list is exactly their sum.
+
+    1,061 for a release: a race that is rare needs many.
+    """
+    many, few = (350, 200) if os.environ.get("LOBSTERPOT_RELEASE") else (120, 60)
     gateway = RealGateway(kind, tmp_path / "state")
     [code] = gateway.ask("7")
     account = {} if kind == "unscoped" else {"accountId": "default"}
