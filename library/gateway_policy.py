@@ -102,6 +102,8 @@ variables:
   sample: {CLAWDBOT_SECRET_GATEWAY_TOKEN: /gateway/token}
 """
 
+import json
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import egress, people
 from ansible.module_utils.lobsterpot.policy import environment, policy
@@ -161,17 +163,16 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
-    given = module.params
-    config, wrong = policy(given)
-    problems = Problems(wrong)
-    made: dict[str, object] = {"config": config}
+    given, made, problems = module.params, dict[str, object](), Problems()
     with problems.noted():
         made["egress"] = egress.policy(given["egress_mode"], given["egress_exceptions"], given["egress_domains"])
     with problems.noted():
         made["lists"] = people.resolve(given["access_channels"], given["access_people"])
-    if problems.lines:
-        module.fail_json(msg="\n".join([*problems.lines, "Nothing was changed."]))
-    module.exit_json(changed=False, variables=environment(config, given), **made)
+    config, wrong = policy(given, json.dumps(made))
+    lines = list(dict.fromkeys([*wrong, *problems.lines]))
+    if lines:
+        module.fail_json(msg="\n".join([*lines, "Nothing was changed."]))
+    module.exit_json(changed=False, config=config, variables=environment(config, given), **made)
 
 
 if __name__ == "__main__":

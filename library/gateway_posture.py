@@ -182,6 +182,7 @@ ARGUMENT_SPEC = {
 # What was loaded last, in nft's own words: roles/egress writes it.
 EGRESS_LOADED = Path("/run/lobsterpot/egress.loaded")
 PROXY_USER = "lobsterpot-proxy"
+UFW_SETTINGS = Path("/etc/ufw/ufw.conf")
 OUTPUT_LIMIT = host.AUDIT_BYTES
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
@@ -307,10 +308,12 @@ class Reader:
         return []
 
     def firewall(self) -> list[str]:
-        status = output("ufw", "status", "verbose")
-        problems = [] if "Status: active" in status else ["UFW is not active"]
-        if "deny (incoming)" not in status:
-            problems.append("UFW does not deny incoming traffic by default")
+        filters = {"ufw": output("iptables", "-S", "INPUT"), "ufw6": output("ip6tables", "-S", "INPUT")}
+        try:
+            settings = UFW_SETTINGS.read_text()
+        except OSError:
+            settings = ""
+        problems = host.ufw_problems(output("ufw", "status", "verbose"), settings, filters)
         problems += posture.rule_problems(output("ufw", "show", "added"), self.ssh_ports, self.opened)
         if not self.forwarding and "drop" not in output("nft", "list", "table", "inet", "lobsterpot_forward"):
             problems.append("the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward")
@@ -439,11 +442,14 @@ def ask(*command: str) -> Question | None:
 
 def ask_audit(params: dict[str, object], reader: Reader) -> Question | None:
     """The audit that began earlier in this run, if what it judges is older than that; another one otherwise."""
-    began = float(str(params["audit_began"]))
+    command, began = str(params["command"]), float(str(params["audit_began"]))
     judged = (reader.config, reader.etc / "environment", reader.etc / "secrets.json", reader.root / "current")
-    if began and all(path.lstat().st_ctime < began for path in judged if os.path.lexists(path)):
-        return ask("sh", "-c", f"while systemctl --quiet is-active {host.AUDIT_UNIT}; do sleep 0.2; done; cat {host.AUDIT_REPORT}")
-    return ask(str(params["command"]), "security", "audit", "--json")
+    if not began or any(path.lstat().st_ctime >= began for path in judged if os.path.lexists(path)):
+        return ask(command, "security", "audit", "--json")
+    # Now somebody waits for it. One that was ended before its end left no report: then another one is asked for.
+    unit, report = host.AUDIT_UNIT, host.AUDIT_REPORT
+    hurry = f"systemctl set-property --runtime {unit} CPUWeight=100; while systemctl --quiet is-active {unit}; do sleep 0.2; done"
+    return ask("sh", "-c", f'{hurry}; cat {report} || exec "$0" security audit --json', command)
 
 
 def in_time(read: Callable[[], list[str]]) -> list[str]:

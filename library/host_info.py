@@ -105,8 +105,8 @@ apt_proxy:
   returned: always
   type: bool
 ufw:
-  description: Whether UFW filters IPv6 too (C(ipv6)), whether it runs and denies what no rule allows (C(denies)), and the TCP ports that it
-    opens to everybody on all that it filters (C(open_tcp)).
+  description: Whether UFW filters IPv6 too (C(ipv6)), what keeps it from denying what no rule allows (C(problems)), and the TCP ports that
+    it opens to everybody on both families (C(open_tcp)).
   returned: always
   type: dict
 clock:
@@ -321,10 +321,12 @@ def begin_audit(module: AnsibleModule) -> float:
         return 0
     began = time.time()
     unit = ["systemd-run", "--quiet", "--collect", f"--unit={host.AUDIT_UNIT}", "--property=UMask=0077"]
-    unit += [f"--property=RuntimeMaxSec={limits.AUDIT:.0f}", "--nice=19", "--property=CPUWeight=idle"]
+    unit += [f"--property=RuntimeMaxSec={limits.AUDIT:.0f}", "--property=CPUWeight=idle"]
     # The gateway's user gets a pipe, not root's file: through that it could fill the memory below /run.
-    script = f'"$1" security audit --json </dev/null | head --bytes={host.AUDIT_BYTES} >{host.AUDIT_REPORT}'
-    code, _out, _err = module.run_command([*unit, "sh", "-c", script, "sh", command])
+    report, made = host.AUDIT_REPORT, f"{host.AUDIT_REPORT}.new"
+    ask = f'"$1" security audit --json </dev/null | head --bytes={host.AUDIT_BYTES} >{made}'
+    script = f"mkdir -p {Path(report).parent}; rm -f {report}; {ask} && mv {made} {report}"
+    code, _out, _err = module.run_command([*unit, "bash", "-o", "pipefail", "-c", script, "bash", command])
     return 0 if code else began
 
 
@@ -336,6 +338,8 @@ def read(module: AnsibleModule) -> dict[str, object]:
     listeners = host.parse_listeners(output(module, "ss", "-HltunpO"))
     units = {item.pid: host.unit_of(text(f"/proc/{item.pid}/cgroup")) for item in listeners}
     current = Path(params["releases_dir"]).with_name("current")
+    status = output(module, "ufw", "status", "verbose")
+    filters = {"ufw": output(module, "iptables", "-S", "INPUT"), "ufw6": output(module, "ip6tables", "-S", "INPUT")}
     found: dict[str, object] = {
         "check_mode": module.check_mode,
         "os": {
@@ -352,7 +356,8 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "apt_proxy": Path("/etc/apt/apt.conf.d/50lobsterpot-proxy").exists(),
         "ufw": {
             "ipv6": host.ufw_filters_ipv6(text("/etc/default/ufw")),
-            **host.parse_ufw(output(module, "ufw", "status", "verbose")),
+            "problems": host.ufw_problems(status, text("/etc/ufw/ufw.conf"), filters),
+            **host.parse_ufw(status),
         },
         "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
         "ssh": ssh(module),

@@ -50,14 +50,31 @@ def ufw_filters_ipv6(text: str) -> bool:
     return not values or values[-1].lower() == "yes"
 
 
+def ufw_problems(status: str, settings: str, filters: Mapping[str, str]) -> list[str]:
+    """Name what keeps UFW from denying incoming traffic, now and after a reboot.
+
+    status: `ufw status verbose`, which tells what UFW's files say. settings: /etc/ufw/ufw.conf. filters: what `iptables -S INPUT` and
+    `ip6tables -S INPUT` print, by UFW's prefix of its chains, `ufw` and `ufw6`: somebody else may have emptied them.
+    """
+    problems = [] if "Status: active" in status else ["UFW is not active"]
+    if "deny (incoming)" not in status:
+        problems.append("UFW does not deny incoming traffic by default")
+    if not re.search(r"^\s*ENABLED\s*=\s*[\"']?yes\b", settings, re.MULTILINE | re.IGNORECASE):
+        problems.append("UFW does not start at boot: ufw enable")
+    for prefix, rules in filters.items():
+        lines = rules.split("\n")
+        if "-P INPUT DROP" not in lines or f"-A INPUT -j {prefix}-before-input" not in lines:
+            problems.append(f"the kernel does not filter as UFW says ({prefix}): ufw reload")
+    return problems
+
+
 def parse_ufw(status: str) -> dict[str, Any]:
-    """Read `ufw status verbose`: whether it runs and denies incoming traffic, and the TCP ports open to everybody on both families."""
+    """Read `ufw status verbose`: the TCP ports open to everybody on both families."""
     rules = [line.partition("#")[0].split() for line in status.splitlines()]
     open_to_all = [rule[0] for rule in rules if rule[1:] == ["ALLOW", "IN", "Anywhere"]]
     open_on_ipv6 = [rule[0] for rule in rules if rule[1:] == ["(v6)", "ALLOW", "IN", "Anywhere", "(v6)"]]
     ports = [name.partition("/")[0] for name in open_to_all if name.endswith("/tcp") and name in open_on_ipv6]
     return {
-        "denies": "Status: active" in status and "deny (incoming)" in status,
         "open_tcp": sorted(int(port) for port in ports if port.isascii() and port.isdigit()),
     }
 

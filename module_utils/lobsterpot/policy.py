@@ -46,8 +46,11 @@ _TOOL_KEYS = ("allow", "alsoAllow", "profile")
 _LIST_KEYS = ("allowFrom", "groupAllowFrom", "ownerAllowFrom")
 
 
-def policy(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the configuration, without the sandbox's image, and what is wrong with the variables, a line for each."""
+def policy(given: Mapping[str, Any], beside: str = "") -> tuple[dict[str, Any], list[str]]:
+    """Return the configuration, without the sandbox's image, and what is wrong with the variables, a line for each.
+
+    beside: what else is made of the variables, as text; no secret may stand in it, as none may in the configuration.
+    """
     problems = Problems()
     secrets = _secrets(given, problems)
     named = providers(given, problems)
@@ -70,7 +73,7 @@ def policy(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     else:
         config = merge(config, given["gateway_config_extra"])
     _check_extra(given, problems)
-    _check_secrets(secrets, json.dumps(config), problems)
+    _check_secrets(secrets, json.dumps(config) + beside, problems)
     return config, problems.lines
 
 

@@ -15,8 +15,8 @@ from .errors import LobsterpotError
 class Problems:
     """What is wrong, each line with the path of the variable and how to put it right."""
 
-    def __init__(self, lines: Iterable[str] = ()) -> None:
-        self.lines: list[str] = list(lines)
+    def __init__(self) -> None:
+        self.lines: list[str] = []
 
     def add(self, where: str, words: str) -> None:
         self._note(f"{where}: {words}")

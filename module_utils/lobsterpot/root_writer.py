@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import LobsterpotError
-from .root_file import LINK, RootFile, State
+from .root_file import LINK, RootFile, State, parse_files
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -84,21 +85,40 @@ def previous(state: State | None) -> dict[str, object]:
     return {"content": content, "mode": f"0{mode[-3:]}", "group": group.rpartition(":")[2]}
 
 
+def put(file: RootFile, staged: str) -> None:
+    if staged:
+        Path(staged).replace(file.path)
+    else:
+        Path(file.path).unlink()
+
+
+def bring_back(module: AnsibleModule, file: RootFile, state: State | None) -> None:
+    """Put what was there before in its place again, as far as that can be done."""
+    unset: dict[str, object] = {"content": None, "mode": "0644", "group": "root", "validate": [], "absent": False}
+    old = parse_files([{**unset, "path": file.path, **previous(state)}])
+    with contextlib.suppress(OSError, KeyError):
+        put(old[0], "" if old[0].absent else stage(module, old[0]))
+
+
 def ensure(module: AnsibleModule, files: Sequence[RootFile]) -> dict[str, object]:
     """Have the files as they are wanted; return the result of the module. Raises LobsterpotError, OSError, KeyError."""
     states = {file.path: before(Path(file.path)) for file in files}
     changed = [file for file in files if file.state != states[file.path]]
     if not module.check_mode:
         staged: dict[str, str] = {}
+        replaced: list[RootFile] = []
         try:
             for file in changed:
                 if file.state is not None:
                     staged[file.path] = stage(module, file)
             for file in changed:
-                if file.state is None:
-                    Path(file.path).unlink()
-                else:
-                    Path(staged.pop(file.path)).replace(file.path)
+                replaced.append(file)
+                put(file, staged.get(file.path, ""))
+                staged.pop(file.path, None)
+        except OSError:
+            for file in reversed(replaced):
+                bring_back(module, file, states[file.path])
+            raise
         finally:
             for left in staged.values():
                 Path(left).unlink(missing_ok=True)

@@ -61,5 +61,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     def _meaning(self, role: str, templar: Any) -> Iterator[str]:
         for check in self._load(role, "preflight.yml") or []:
             conditions = check["that"] if isinstance(check["that"], list) else [check["that"]]
-            if not all(templar.evaluate_conditional(condition) for condition in conditions):
-                yield templar.template(check["fail_msg"])
+            try:
+                if not all(templar.evaluate_conditional(condition) for condition in conditions):
+                    yield templar.template(check["fail_msg"])
+            except AnsibleError as error:
+                yield f"{role}: {error}"

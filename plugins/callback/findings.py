@@ -59,7 +59,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core has no
 
     def v2_runner_on_ok(self, result: Any) -> None:
         found = self._host(result)
-        if result.is_changed():
+        # A task that wrote none of its files counts as changed for what its handler does, which is found with the handler.
+        if result.is_changed() and result.result.get("paths") != []:
             found["changes"].append({**self._step(result), "what": list(named(result.result))})
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002 - Ansible's signature

@@ -156,3 +156,16 @@ def test_readme_is_current(role: Path, tmp_path: Path) -> None:
     assert made.returncode == 0, made.stdout + made.stderr
     current = (copy / "README.md").read_text()
     assert current == (role / "README.md").read_text(), f"run: aar-doc roles/{role.name} markdown"
+
+
+def test_no_rescue_in_what_a_handler_includes() -> None:
+    """Ansible drops `rescue` and `always` of a file that a handler includes, without a word: nothing would go back."""
+    included = [
+        handlers.parents[1] / "tasks" / str(task["ansible.builtin.include_tasks"])
+        for handlers in sorted((PROJECT / "roles").glob("*/handlers/main.yml"))
+        for task in yaml.safe_load(handlers.read_text())
+        if "ansible.builtin.include_tasks" in task
+    ]
+    assert included
+    tasks = [task for file in included for task in yaml.safe_load(file.read_text())]
+    assert [task["name"] for task in tasks if {"rescue", "always"} & set(task)] == []

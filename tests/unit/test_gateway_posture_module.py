@@ -37,6 +37,8 @@ PRINTED = {
     "ss -HltunpO": 'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n',
     "ufw show": "Added user rules (see 'ufw status' for running firewall):\nufw allow 22/tcp comment 'SSH (Lobsterpot)'\n",
     "ufw status": "Status: active\nDefault: deny (incoming), allow (outgoing), disabled (routed)\n",
+    "iptables -S": "-P INPUT DROP\n-A INPUT -j ufw-before-input\n",
+    "ip6tables -S": "-P INPUT DROP\n-A INPUT -j ufw6-before-input\n",
     "nft list": "table inet lobsterpot_forward {\n\tcounter packets 0 bytes 0 drop\n}\n",
     "nft --stateless": "table inet lobsterpot_egress {\n\t\tmeta skuid @users goto guarded\n}\n",
     "fail2ban-client status": "Status\n|- Number of jail:\t1\n`- Jail list:\tsshd\n",
@@ -73,6 +75,8 @@ def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     monkeypatch.setattr(gateway_posture, "output", lambda *command, **_: answers[" ".join(command[:2])])
     (tmp_path / "egress.loaded").write_text(PRINTED["nft --stateless"])
     monkeypatch.setattr(gateway_posture, "EGRESS_LOADED", tmp_path / "egress.loaded")
+    (tmp_path / "ufw.conf").write_text("ENABLED=yes\n")
+    monkeypatch.setattr(gateway_posture, "UFW_SETTINGS", tmp_path / "ufw.conf")
     # The account is one that every Linux has; its shell and password are not the test's business.
     entry = pwd.struct_passwd(("daemon", "x", 1, 1, "", "/", "/usr/sbin/nologin"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: entry)

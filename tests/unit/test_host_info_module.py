@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FILES = {
     "/etc/os-release": 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
     "/etc/resolv.conf": "search example\nnameserver 10.255.255.53\nnameserver fe80::1%eth0\n#nameserver 192.0.2.1\n",
+    "/etc/ufw/ufw.conf": "ENABLED=yes\nLOGLEVEL=low\n",
     "/proc/meminfo": "MemTotal:        4028896 kB\n",
     "/proc/1501/cgroup": "0::/system.slice/openclaw-gateway.service\n",
     "/proc/1700/cgroup": "0::/system.slice/other.service\n",
@@ -30,6 +31,8 @@ PRINTED = {
     ),
     "sshd": "port 22\nport 2022\npasswordauthentication no\nkbdinteractiveauthentication no\nkexalgorithms mlkem768x25519-sha256\n",
     "dpkg-query": "ii \topenssh-server\t1:10.0p1-7\nii \tufw\t0.36.2-9\nrc \tpodman\t5.4.2\n",
+    "iptables": "-P INPUT DROP\n-A INPUT -j ufw-before-logging-input\n-A INPUT -j ufw-before-input\n",
+    "ip6tables": "-P INPUT DROP\n-A INPUT -j ufw6-before-input\n",
     "ufw": """Status: active
 Default: deny (incoming), allow (outgoing), deny (routed)
 
@@ -142,18 +145,35 @@ def test_authorities_of_an_earlier_run(
 @pytest.mark.usefixtures("host_info")
 def test_ports_that_ufw_opens(run_module: RunModule, arguments: dict[str, Any]) -> None:
     """A port counts as open when everybody reaches it, by TCP, on both families."""
-    assert run_module("host_info", arguments)["ufw"] == {"ipv6": True, "denies": True, "open_tcp": [2022]}
+    assert run_module("host_info", arguments)["ufw"] == {"ipv6": True, "problems": [], "open_tcp": [2022]}
 
 
 @pytest.mark.parametrize(
-    "status",
-    ["", "Status: inactive\n", "Status: active\nDefault: allow (incoming)\n", "Status: active\nDefault: reject (incoming)\n"],
+    "case",
+    [
+        (PRINTED, "ufw", "", "UFW is not active"),
+        (PRINTED, "ufw", "Status: inactive\n", "UFW is not active"),
+        (PRINTED, "ufw", "Status: active\nDefault: allow (incoming)\n", "UFW does not deny incoming traffic by default"),
+        (PRINTED, "ufw", "Status: active\nDefault: reject (incoming)\n", "UFW does not deny incoming traffic by default"),
+        (FILES, "/etc/ufw/ufw.conf", "ENABLED=no\n", "UFW does not start at boot: ufw enable"),
+        (PRINTED, "iptables", "-P INPUT ACCEPT\n", "the kernel does not filter as UFW says (ufw): ufw reload"),
+        (PRINTED, "iptables", "-P INPUT DROP\n", "the kernel does not filter as UFW says (ufw): ufw reload"),
+        (
+            PRINTED,
+            "ip6tables",
+            "-P INPUT ACCEPT\n-A INPUT -j ufw6-before-input\n",
+            "the kernel does not filter as UFW says (ufw6): ufw reload",
+        ),
+    ],
 )
 @pytest.mark.usefixtures("host_info")
-def test_a_firewall_that_lets_in(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, status: str) -> None:
-    """A UFW that is missing, off, or of another policy than ours leaves work to do."""
-    monkeypatch.setitem(PRINTED, "ufw", status)
-    assert run_module("host_info", arguments)["ufw"] == {"ipv6": True, "denies": False, "open_tcp": []}
+def test_a_firewall_that_lets_in(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, case: tuple[dict[str, str], str, str, str]
+) -> None:
+    """S1: a UFW that is missing, off, of another policy, off after a reboot, or emptied behind its back leaves work to do."""
+    where, name, content, problem = case
+    monkeypatch.setitem(where, name, content)
+    assert problem in run_module("host_info", arguments)["ufw"]["problems"]
 
 
 @pytest.mark.parametrize(("content", "filtered"), [("IPV6=yes\n", True), ("IPV6=no\n", False)])

@@ -305,3 +305,23 @@ def test_a_link_of_somebody_else_is_replaced(run_module: RunModule, etc: Path) -
     os.chown(etc / "current", 1, 1, follow_symlinks=False)
     assert run_module("root_files", {"files": [{"path": str(etc / "current"), "link": "releases/one"}]})["changed"] is True
     assert (etc / "current").lstat().st_uid == 0
+
+
+def test_what_was_replaced_comes_back(run_module: RunModule, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S16: when the third of three files cannot take its place, the first two are as they were."""
+    (etc / "a").write_text("old\n")
+    (etc / "current").symlink_to("releases/one")
+    replace = Path.replace
+
+    def full(path: Path, target: str) -> Path:
+        if str(target) == str(etc / "c"):
+            raise OSError("No space left on device")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    files = [{"path": str(etc / "a"), "content": "new\n"}, {"path": str(etc / "current"), "link": "releases/two"}]
+    said = run_module("root_files", {"files": [*files, {"path": str(etc / "c"), "content": "new\n"}]}, fails=True)["msg"]
+    assert "No space left on device" in said
+    assert (etc / "a").read_text() == "old\n"
+    assert (etc / "current").readlink() == Path("releases/one")
+    assert sorted(path.name for path in etc.iterdir()) == ["a", "current"]
