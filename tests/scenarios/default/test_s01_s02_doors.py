@@ -10,7 +10,7 @@ import pytest
 
 from tests import lab
 from tests.lab import limits
-from tests.lab.gateway import Host, wait_for
+from tests.lab.gateway import Host, playbook, wait_for
 from tests.lab.neighbour import neighbour_reaches, open_ports
 
 PUBLISHED = 8081
@@ -94,6 +94,21 @@ def test_ufw_holds_what_listens_by_mistake(gateway: Host) -> None:
         assert neighbour_reaches(gateway.ipv6, LISTENER)
     finally:
         gateway.run("ufw --force enable; systemctl stop by-mistake")
+
+
+def test_a_run_brings_back_what_was_emptied(gateway: Host) -> None:
+    """S1: somebody flushes the kernel's tables behind UFW's back, which goes on to say that it is active. The next run shuts the door again."""
+    gateway.run(f"systemd-run --quiet --unit by-mistake python3 -m http.server {LISTENER} --bind :: --directory /srv")
+    try:
+        wait_for(lambda: gateway.code(f"ss -Hltn sport = :{LISTENER} | grep -q .") == 0, "it listens")
+        gateway.run("iptables -P INPUT ACCEPT; iptables -F INPUT")
+        assert "Status: active" in gateway.run("ufw status")
+        assert neighbour_reaches(gateway.ipv4, LISTENER)
+        assert "changed=0" not in playbook("--tags", "firewall").stdout
+        assert not neighbour_reaches(gateway.ipv4, LISTENER)
+        assert neighbour_reaches(gateway.ipv4, 2022)
+    finally:
+        gateway.run("ufw --force enable; ufw reload; systemctl stop by-mistake")
 
 
 def test_fail2ban_watches_the_port_in_use(gateway: Host) -> None:
