@@ -64,7 +64,7 @@ def ufw_problems(status: str, settings: str, filters: Mapping[str, str]) -> list
     for prefix, rules in filters.items():
         lines = rules.split("\n")
         if "-P INPUT DROP" not in lines or f"-A INPUT -j {prefix}-before-input" not in lines:
-            problems.append(f"the kernel does not filter as UFW says ({prefix}): ufw reload")
+            problems.append(f"the kernel does not filter as UFW says ({prefix}): somebody emptied its tables")
     return problems
 
 

@@ -156,13 +156,13 @@ def test_ports_that_ufw_opens(run_module: RunModule, arguments: dict[str, Any]) 
         (PRINTED, "ufw", "Status: active\nDefault: allow (incoming)\n", "UFW does not deny incoming traffic by default"),
         (PRINTED, "ufw", "Status: active\nDefault: reject (incoming)\n", "UFW does not deny incoming traffic by default"),
         (FILES, "/etc/ufw/ufw.conf", "ENABLED=no\n", "UFW does not start at boot: ufw enable"),
-        (PRINTED, "iptables", "-P INPUT ACCEPT\n", "the kernel does not filter as UFW says (ufw): ufw reload"),
-        (PRINTED, "iptables", "-P INPUT DROP\n", "the kernel does not filter as UFW says (ufw): ufw reload"),
+        (PRINTED, "iptables", "-P INPUT ACCEPT\n", "the kernel does not filter as UFW says (ufw): somebody emptied its tables"),
+        (PRINTED, "iptables", "-P INPUT DROP\n", "the kernel does not filter as UFW says (ufw): somebody emptied its tables"),
         (
             PRINTED,
             "ip6tables",
             "-P INPUT ACCEPT\n-A INPUT -j ufw6-before-input\n",
-            "the kernel does not filter as UFW says (ufw6): ufw reload",
+            "the kernel does not filter as UFW says (ufw6): somebody emptied its tables",
         ),
     ],
 )
