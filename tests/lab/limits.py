@@ -51,6 +51,8 @@ ATTACK = 600
 ATTACK_ANSWER = 100
 # All attacks in one copy of the gateway's unit. Seconds.
 ATTACKS_INSIDE = 1800
+# The running gateway takes a changed configuration: 2 s. It can lose one that comes on the heels of another; after this it is started anew.
+CONFIGURATION_TAKEN = 120
 # A double answers the suite, after up to 5 s in which it waits for news.
 CHAT = 300.0
 
