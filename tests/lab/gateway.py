@@ -103,6 +103,7 @@ for statement in {list(statements)!r}:
         command = [self.product, "agent", "--agent", "main", "--session-id", session, "--message", message, "--json"]
         out = self.run(shlex.join(command) + " </dev/null", check=False)
         report = json.loads(out[out.index("{") :])
+        assert "result" in report, out
         return "".join(part["text"] for part in report["result"]["payloads"])
 
     def agent(self, tool: str, arguments: dict[str, object], session: str) -> str:

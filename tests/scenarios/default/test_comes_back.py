@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from tests.lab.gateway import CONFIG, UNIT, Host, wait_for
+from tests.lab.gateway import UNIT, Host, wait_for
 
 pytestmark = pytest.mark.last
 
@@ -25,12 +23,11 @@ def test_the_gateway_is_killed(gateway: Host) -> None:
 def test_its_manager_is_killed(model: Host) -> None:
     """S10: with the user's manager and its containers gone, gateway and sandboxes come back by themselves.
 
-    The worst of it: podman still takes a dead container for a running one, and the manager's next start fails, too.
+    The worst of it: podman still takes the dead sandbox for a running one, and the manager's next start fails, too.
     """
     before = model.run(f"systemctl show -p InvocationID --value {UNIT}")
-    image = json.loads(model.run(f"cat {CONFIG}"))["agents"]["defaults"]["sandbox"]["docker"]["image"]
-    model.run(f"""
-/usr/local/lib/lobsterpot/run-as-openclaw podman run --detach --quiet --network none {image} sleep infinity
+    assert model.agent("exec", {"command": "echo first-$((40+2))"}, "s10-manager").strip() == "first-42"
+    model.run("""
 manager=user@$(id -u openclaw).service
 systemctl kill --signal KILL $manager
 until [ "$(systemctl show --property ActiveState --value $manager)" = activating ]; do :; done
