@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.lab import limits
-from tests.lab.gateway import UNIT, Host, playbook, wait_for
+from tests.lab.gateway import NAME, UNIT, Host, playbook, wait_for
 
 ROTATE = "playbooks/rotate.yml"
 SECRETS = "/etc/openclaw/secrets.json"
@@ -56,26 +57,44 @@ def rotate(tmp_path: Path, name: str, **variables: object) -> subprocess.Complet
     return playbook("-vvv", "--diff", "--extra-vars", f"@{file}", name=ROTATE, check=False)
 
 
+class Channel(NamedTuple):
+    """A host with a channel, deployed by a verbose run that gave every kind of secret a new value."""
+
+    variables: Callable[[str], dict[str, object]]  # of the channel with a token
+    fresh: dict[str, str]
+    said: str  # what the run printed
+
+
 @pytest.fixture(scope="module")
-def channel(gateway: Host, bot_api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict[str, object]]]:
-    """A host with a channel, as a function that gives the channel's variables for a token; at the end all that was rotated is back."""
+def channel(gateway: Host, bot_api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+    """At the end all that was changed is back."""
 
     def variables(token: str) -> dict[str, object]:
         return {"gateway_channels": {"telegram": {"api_root": bot_api}}, "gateway_secrets": {"telegram": {"botToken": token}}}
 
-    def deploy(given: dict[str, object]) -> None:
+    def deploy(given: Mapping[str, object], *arguments: str) -> str:
         file = tmp_path_factory.mktemp("channel") / "variables.json"
         file.write_text(json.dumps(given))
-        playbook("--tags", "gateway", "--extra-vars", f"@{file}")
+        file.chmod(0o600)
+        done = playbook(*arguments, "--extra-vars", f"@{file}")
+        return done.stdout + done.stderr
 
     before = json.loads(gateway.run(f"cat {SECRETS}"))
-    deploy(variables(f"1000:{secrets.token_hex(16)}"))
-    yield variables
+    fresh = {kind: f"planted-fresh-{secrets.token_hex(16)}" for kind in ("token", "model", "extra")}
+    bot = f"1000:{secrets.token_hex(16)}"
+    yield Channel(variables, {**fresh, "bot": bot}, deploy({**variables(bot), "lab_planted": fresh}, "-vvv", "--diff"))
     made = token(gateway)
-    deploy({})
+    deploy({}, "--tags", "gateway")
     assert json.loads(gateway.run(f"cat {SECRETS}")) == before
     assert with_needle(gateway, before["gateway"]["token"], ASK) == ACCEPTED
     assert with_needle(gateway, made, SEARCH) == ["0", "0"]
+
+
+def test_output_of_a_verbose_run_that_changes_secrets(gateway: Host, channel: Channel) -> None:
+    """S7: with -vvv and --diff no value is in the output, old or new."""
+    assert f"{NAME} : ok=" in " ".join(channel.said.split())
+    old = {f"old {kind}": value for kind, value in gateway.variables["lab_planted"].items()}
+    assert [kind for kind, value in {**channel.fresh, **old}.items() if value in channel.said] == []
 
 
 @pytest.mark.parametrize("name", ["telegram/botToken", "../../root", ""])
@@ -88,7 +107,7 @@ def test_a_name_that_is_not_known(gateway: Host, tmp_path: Path, name: str) -> N
     assert gateway.run(f"sha256sum {SECRETS}; systemctl show -p MainPID {UNIT}") == before
 
 
-def test_the_token_of_a_channel(gateway: Host, bot_api: str, channel: Callable[[str], dict[str, object]], tmp_path: Path) -> None:
+def test_the_token_of_a_channel(gateway: Host, bot_api: str, channel: Channel, tmp_path: Path) -> None:
     """The bot comes back with the new token, and the gateway is ready; the old one is nowhere on the host."""
 
     def comes_with(token: str) -> bool:
@@ -97,7 +116,7 @@ def test_the_token_of_a_channel(gateway: Host, bot_api: str, channel: Callable[[
 
     old, new = json.loads(gateway.run(f"cat {SECRETS}"))["telegram"]["botToken"], f"1002:{secrets.token_hex(16)}"
     wait_for(lambda: comes_with(old), "the bot comes with its token")
-    done = rotate(tmp_path, "telegram/botToken", **channel(new))
+    done = rotate(tmp_path, "telegram/botToken", **channel.variables(new))
     assert done.returncode == 0, done.stdout[-2000:]
     wait_for(lambda: comes_with(new), "the bot comes with the new token")
     assert gateway.ready()

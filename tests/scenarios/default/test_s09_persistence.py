@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.lab.gateway import UNIT, USER, Host, playbook, wait_for
@@ -71,18 +73,24 @@ def test_no_compiled_code_is_kept(gateway: Host) -> None:
 
 
 def test_a_disk_that_is_nearly_full_stops_it(gateway: Host) -> None:
-    """Before the disk is full all that it runs is stopped, with a word in the journal; with room again it starts. The timer is on."""
+    """Before a disk is full, of bytes or of files, all that it runs is stopped, with a word in the journal; with room again it starts."""
     uid = gateway.run(f"id -u {USER}").strip()
-    assert gateway.run("systemctl is-active lobsterpot-disk.timer").strip() == "active"
-    gateway.run("systemctl start lobsterpot-disk.service")
-    assert gateway.run(f"systemctl is-active {UNIT}").strip() == "active"
-    drop_in = "/run/systemd/system/lobsterpot-disk.service.d"
-    gateway.run(f"mkdir -p {drop_in}; printf '[Service]\\nEnvironment=FLOOR_MB=999999999\\n' >{drop_in}/test.conf; systemctl daemon-reload")
+
+    def told(words: str) -> None:
+        said = "journalctl -u lobsterpot-disk.service -p crit -o cat --no-pager"
+        wait_for(lambda: re.search(words, gateway.run(said)) is not None, f"the journal says: {words}")
+
+    gateway.run("mount -t tmpfs -o size=700m,nr_inodes=1000,mode=1777 tmpfs /var/tmp")
     try:
+        gateway.as_user("mkdir /var/tmp/many; cd /var/tmp/many; touch $(seq 940); fallocate -l 180M /var/tmp/large")
         gateway.run("systemctl start lobsterpot-disk.service")
+        assert gateway.run(f"systemctl is-active {UNIT}").strip() == "active"
+        gateway.as_user("fallocate -l 200M /var/tmp/large")
         wait_for(lambda: gateway.run(f"systemctl is-active {UNIT} || true").strip() == "inactive", "the gateway is stopped")
         wait_for(lambda: gateway.run(f"ps -u {uid} -o pid= || true") == "", "nothing of it runs")
-        assert "MiB and" in gateway.run("journalctl -u lobsterpot-disk.service -p crit -o cat --no-pager")
+        told("has 500 MiB and 5[0-9] of 1000 inodes left")
+        gateway.as_user("cd /var/tmp; rm large; touch $(seq 20)")
+        told("has 700 MiB and 3[0-9] of 1000 inodes left")
     finally:
-        gateway.run(f"rm -r /run/systemd/system/lobsterpot-disk.service.d; systemctl daemon-reload; systemctl start {UNIT}")
+        gateway.run(f"umount /var/tmp; systemctl start {UNIT}")
     gateway.wait_until_ready()
