@@ -152,7 +152,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import host, limits, posture
+from ansible.module_utils.lobsterpot import host, limits, posture, sshd_config
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.terminal import printable
 
@@ -331,7 +331,9 @@ class Reader:
         return [] if "sshd" in output("fail2ban-client", "status") else ["fail2ban does not watch sshd"]
 
     def ssh(self) -> list[str]:
-        return posture.ssh_problems(host.parse_sshd(output("/usr/sbin/sshd", "-T")), self.user, self.passwords_off)
+        problems = posture.ssh_problems(host.parse_sshd(output("/usr/sbin/sshd", "-T")), self.user, self.passwords_off)
+        loosened = sshd_config.problems(False) + (sshd_config.problems(True) if self.passwords_off else [])
+        return problems + [f"sshd's configuration is loosened by {words}" for words in loosened]
 
     def account(self) -> list[str]:
         try:

@@ -114,7 +114,8 @@ clock:
   returned: always
   type: str
 ssh:
-  description: Port and user of the connection in use (port 0 without one), ports sshd is set to, whether it takes passwords.
+  description: Port and user of the connection in use (port 0 without one), ports sshd is set to, whether it takes passwords, and the lines
+    that loosen the project's drop-in, those on passwords (C(loosened_passwords)) apart from all others (C(loosened)).
   returned: always
   type: dict
 user:
@@ -177,7 +178,7 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import host, limits
+from ansible.module_utils.lobsterpot import host, limits, sshd_config
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 
 ARGUMENT_SPEC = {
@@ -242,6 +243,8 @@ def ssh(module: AnsibleModule) -> dict[str, object]:
         "configured_ports": [int(port) for port in settings.get("port", [])],
         "password_authentication": any(settings.get(keyword, ["yes"]) == ["yes"] for keyword in PASSWORD_KEYWORDS),
         "modern": host.only_post_quantum(settings),
+        "loosened": sshd_config.problems(False, text),
+        "loosened_passwords": sshd_config.problems(True, text),
     }
 
 

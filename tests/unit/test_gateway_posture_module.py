@@ -77,6 +77,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     monkeypatch.setattr(gateway_posture, "EGRESS_LOADED", tmp_path / "egress.loaded")
     (tmp_path / "ufw.conf").write_text("ENABLED=yes\n")
     monkeypatch.setattr(gateway_posture, "UFW_SETTINGS", tmp_path / "ufw.conf")
+    monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda _passwords: [])
     # The account is one that every Linux has; its shell and password are not the test's business.
     entry = pwd.struct_passwd(("daemon", "x", 1, 1, "", "/", "/usr/sbin/nologin"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: entry)
@@ -111,6 +112,20 @@ def arguments(tmp_path: Path, port: int) -> dict[str, Any]:
         "image": "localhost/openclaw-sandbox:0123456789ab",
         "ssh_ports": [22],
     }
+
+
+@pytest.mark.parametrize(("passwords_off", "found"), [(False, ["PermitTunnel"]), (True, ["PermitTunnel", "PasswordAuthentication"])])
+def test_an_sshd_that_is_loosened(
+    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, passwords_off: bool, found: list[str]
+) -> None:
+    """S11: lines of other files that loosen sshd; those on passwords where these must be off."""
+    settings = "permitemptypasswords no\ndenyusers daemon\npasswordauthentication no\nkbdinteractiveauthentication no\n"
+    monkeypatch.setattr(gateway_posture, "output", lambda *command, **_: {**PRINTED, "/usr/sbin/sshd -T": settings}[" ".join(command[:2])])
+    monkeypatch.setattr(
+        gateway_posture.sshd_config, "problems", lambda passwords: ["PasswordAuthentication" if passwords else "PermitTunnel"]
+    )
+    checks = run_module("gateway_posture", arguments | {"passwords_off": passwords_off})["checks"]
+    assert checks["ssh"] == [f"sshd's configuration is loosened by {words}" for words in found]
 
 
 def audit(folder: Path, report: str) -> None:

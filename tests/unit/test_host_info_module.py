@@ -203,6 +203,17 @@ def test_sshd(run_module: RunModule, arguments: dict[str, Any]) -> None:
     assert ssh["configured_ports"] == [22, 2022]
     assert ssh["password_authentication"] is False
     assert ssh["modern"] is True
+    assert (ssh["loosened"], ssh["loosened_passwords"]) == ([], [])
+
+
+@pytest.mark.usefixtures("host_info")
+def test_an_sshd_that_a_block_loosens(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """S11: what a Match block allows some, which `sshd -T` does not tell."""
+    main = "Include /etc/ssh/sshd_config.d/*.conf\nMatch User ada\nPasswordAuthentication yes\nPermitTunnel yes\n"
+    monkeypatch.setitem(FILES, "/etc/ssh/sshd_config", main)
+    ssh = run_module("host_info", arguments)["ssh"]
+    assert ssh["loosened_passwords"] == ["/etc/ssh/sshd_config:3: `PasswordAuthentication yes` in the block `Match User ada`"]
+    assert ssh["loosened"] == ["/etc/ssh/sshd_config:4: `PermitTunnel yes` in the block `Match User ada`"]
 
 
 @pytest.mark.usefixtures("host_info")

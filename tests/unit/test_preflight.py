@@ -25,7 +25,7 @@ HOST: dict[str, Any] = {
     "memory_mb": 4000,
     "disk_free_mb": 90000,
     "releases": [],
-    "ssh": {"user": "admin", "port": 22, "configured_ports": [22]},
+    "ssh": {"user": "admin", "port": 22, "configured_ports": [22], "loosened": [], "loosened_passwords": []},
     "user": {},
     "check_mode": False,
 }
@@ -74,6 +74,34 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     ):
         assert words in said
     assert "office.example" not in said
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (
+            "auto",
+            [
+                "`PasswordAuthentication yes`",
+                "`X11Forwarding yes`",
+                "or set ssh_password_authentication: true if passwords shall be taken.",
+            ],
+        ),
+        ("true", ["`X11Forwarding yes`", "Remove these lines. Names"]),
+    ],
+)
+def test_what_loosens_sshd_is_refused(tmp_path: Path, wanted: str, told: list[str]) -> None:
+    """S11: lines of other files that loosen sshd, those on passwords only where these must be off."""
+    found = {
+        "loosened": ["/etc/ssh/a.conf:2: `X11Forwarding yes`"],
+        "loosened_passwords": ["/etc/ssh/a.conf:3: `PasswordAuthentication yes`"],
+    }
+    code, said = preflight(tmp_path, {**HOST, "ssh": {**HOST["ssh"], **found}}, ssh_password_authentication=wanted)
+    assert code != 0
+    said = " ".join(said.replace("\\n", " ").split())
+    for words in (*told, "localhost: other lines of sshd's configuration loosen what the role ssh promises:", "Nothing was changed."):
+        assert words in said
+    assert ("`PasswordAuthentication yes`" in said) is (wanted == "auto")
 
 
 FOUND: dict[str, Any] = {"channels": {"telegram": {"default": {"approved": ["1", "2"]}, "old": {"approved": []}}}, "suspicious": []}
