@@ -328,7 +328,9 @@ class Reader:
         return posture.egress_problems(loaded, recorded, self.user, self.egress_mode)
 
     def bans(self) -> list[str]:
-        return [] if "sshd" in output("fail2ban-client", "status") else ["fail2ban does not watch sshd"]
+        if "sshd" not in output("fail2ban-client", "status"):
+            return ["fail2ban does not watch sshd"]
+        return posture.ban_problems(*(output("fail2ban-client", "get", "sshd", what) for what in ("journalmatch", "usedns")))
 
     def ssh(self) -> list[str]:
         problems = posture.ssh_problems(host.parse_sshd(output("/usr/sbin/sshd", "-T")), self.user, self.passwords_off)

@@ -178,3 +178,15 @@ def ssh_problems(settings: Mapping[str, Sequence[str]], gateway_user: str, passw
     if settings.get("permitemptypasswords") != ["no"]:
         problems.append("sshd takes empty passwords")
     return problems
+
+
+def ban_problems(matches: str, names: str) -> list[str]:
+    """Check whom fail2ban believes, from what `fail2ban-client get sshd journalmatch` and `usedns` print."""
+    problems = []
+    # A line for each match, whose alternatives are divided by a plus: jail.conf(5), journalmatch.
+    alternatives = [words.split() for line in matches.splitlines()[1:] for words in line.split(" + ")]
+    if not alternatives or any("_UID=0" not in words for words in alternatives):
+        problems.append("fail2ban believes lines that others than root wrote, so they can have anybody banned")
+    if names.strip() != "no":
+        problems.append("fail2ban looks up names that stand in lines")
+    return problems

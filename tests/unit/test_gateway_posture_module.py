@@ -42,6 +42,8 @@ PRINTED = {
     "nft list": "table inet lobsterpot_forward {\n\tcounter packets 0 bytes 0 drop\n}\n",
     "nft --stateless": "table inet lobsterpot_egress {\n\t\tmeta skuid @users goto guarded\n}\n",
     "fail2ban-client status": "Status\n|- Number of jail:\t1\n`- Jail list:\tsshd\n",
+    "fail2ban-client get sshd journalmatch": "Current match filter:\n_UID=0 _EXE=/usr/sbin/sshd\n",
+    "fail2ban-client get sshd usedns": "no\n",
     "/usr/sbin/sshd -T": "permitemptypasswords no\ndenyusers daemon\n",
     "sudo -n": "User daemon is not allowed to run sudo on host.\n",
     "/usr/local/lib/lobsterpot/run-as-daemon podman": "0123456789ab\n",
@@ -72,7 +74,7 @@ def port() -> Iterator[int]:
 def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """What the tools print; a test may change it."""
     answers = dict(PRINTED)
-    monkeypatch.setattr(gateway_posture, "output", lambda *command, **_: answers[" ".join(command[:2])])
+    monkeypatch.setattr(gateway_posture, "output", lambda *command, **_: answers.get(" ".join(command)) or answers[" ".join(command[:2])])
     (tmp_path / "egress.loaded").write_text(PRINTED["nft --stateless"])
     monkeypatch.setattr(gateway_posture, "EGRESS_LOADED", tmp_path / "egress.loaded")
     (tmp_path / "ufw.conf").write_text("ENABLED=yes\n")
@@ -114,18 +116,15 @@ def arguments(tmp_path: Path, port: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("passwords_off", "found"), [(False, ["PermitTunnel"]), (True, ["PermitTunnel", "PasswordAuthentication"])])
 def test_an_sshd_that_is_loosened(
-    run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, passwords_off: bool, found: list[str]
+    run_module: RunModule, arguments: dict[str, Any], printed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S11: lines of other files that loosen sshd; those on passwords where these must be off."""
-    settings = "permitemptypasswords no\ndenyusers daemon\npasswordauthentication no\nkbdinteractiveauthentication no\n"
-    monkeypatch.setattr(gateway_posture, "output", lambda *command, **_: {**PRINTED, "/usr/sbin/sshd -T": settings}[" ".join(command[:2])])
-    monkeypatch.setattr(
-        gateway_posture.sshd_config, "problems", lambda passwords: ["PasswordAuthentication" if passwords else "PermitTunnel"]
-    )
-    checks = run_module("gateway_posture", arguments | {"passwords_off": passwords_off})["checks"]
-    assert checks["ssh"] == [f"sshd's configuration is loosened by {words}" for words in found]
+    printed["/usr/sbin/sshd -T"] += "passwordauthentication no\nkbdinteractiveauthentication no\n"
+    monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda passwords: ["a password" if passwords else "a tunnel"])
+    for off, found in ((False, ["a tunnel"]), (True, ["a tunnel", "a password"])):
+        checks = run_module("gateway_posture", arguments | {"passwords_off": off})["checks"]
+        assert checks["ssh"] == [f"sshd's configuration is loosened by {words}" for words in found]
 
 
 def audit(folder: Path, report: str) -> None:
@@ -187,6 +186,7 @@ def test_a_host_in_order(run_module: RunModule, arguments: dict[str, Any]) -> No
         ),
         ("ss -HltunpO", "", "listeners", ["ss shows no socket at all, not even SSH's"]),
         ("fail2ban-client status", "", "bans", ["fail2ban does not watch sshd"]),
+        ("fail2ban-client get sshd usedns", "warn\n", "bans", ["fail2ban looks up names that stand in lines"]),
         (
             "/usr/sbin/sshd -T",
             "",

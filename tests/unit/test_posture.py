@@ -149,6 +149,26 @@ def test_ssh(settings: dict[str, list[str]], problems: list[str]) -> None:
     assert posture.ssh_problems(settings, "openclaw") == problems
 
 
+ROOTS = "_UID=0 _SYSTEMD_UNIT=ssh.service + _UID=0 _EXE=/usr/sbin/sshd"
+LINES = "fail2ban believes lines that others than root wrote, so they can have anybody banned"
+NAMES = "fail2ban looks up names that stand in lines"
+
+
+@pytest.mark.parametrize(
+    ("matches", "names", "problems"),
+    [
+        (f"Current match filter:\n{ROOTS}\n", "no\n", []),
+        (f"Current match filter:\n{ROOTS} + _COMM=sshd\n", "no\n", [LINES]),
+        ("Current match filter:\n_UID=0 _COMM=sshd\n_COMM=sshd-session\n", "no\n", [LINES]),
+        ("No journal match filter set\n", "warn\n", [LINES, NAMES]),
+        ("", "", [LINES, NAMES]),
+    ],
+)
+def test_whom_fail2ban_believes(matches: str, names: str, problems: list[str]) -> None:
+    """S11: each alternative has to name root; a filter that cannot be read is not in order."""
+    assert posture.ban_problems(matches, names) == problems
+
+
 def test_ssh_that_still_takes_passwords() -> None:
     """S11: another file of sshd's comes first and leaves a door that the run believes shut: both ways to give a password are named."""
     settings = {"denyusers": ["openclaw"], "permitemptypasswords": ["no"], "passwordauthentication": ["yes"]}
