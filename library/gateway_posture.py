@@ -182,6 +182,8 @@ ARGUMENT_SPEC = {
 # What was loaded last, in nft's own words: roles/egress writes it.
 EGRESS_LOADED = Path("/run/lobsterpot/egress.loaded")
 PROXY_USER = "lobsterpot-proxy"
+# What root's programs lock while somebody logs in, or the firewall or a package is changed. The role baseline closes it.
+LOCKED = tuple(map(Path, ("/run/utmp", "/var/log/wtmp", "/var/log/lastlog", "/run/ufw.lock", "/var/cache/debconf")))
 UFW_SETTINGS = Path("/etc/ufw/ufw.conf")
 OUTPUT_LIMIT = host.AUDIT_BYTES
 
@@ -388,7 +390,9 @@ class Reader:
                 problems.append(str(error))
                 continue
             problems += posture.file_problems(str(path), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), want)
-        return problems
+        open_to_all = [path for path in LOCKED if path.exists() and path.stat().st_mode & 0o007]
+        mend = "systemd-tmpfiles --create /etc/tmpfiles.d/00-lobsterpot-locks.conf"
+        return problems + [f"{path} can be locked by everybody, and root's programs wait for it: {mend}" for path in open_to_all]
 
     def sandbox(self) -> list[str]:
         if self.image:

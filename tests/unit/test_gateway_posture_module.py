@@ -80,6 +80,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "ufw.conf").write_text("ENABLED=yes\n")
     monkeypatch.setattr(gateway_posture, "UFW_SETTINGS", tmp_path / "ufw.conf")
     monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda _passwords: [])
+    monkeypatch.setattr(gateway_posture, "LOCKED", (tmp_path / "wtmp", tmp_path / "ufw.lock"))
     # The account is one that every Linux has; its shell and password are not the test's business.
     entry = pwd.struct_passwd(("daemon", "x", 1, 1, "", "/", "/usr/sbin/nologin"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: entry)
@@ -125,6 +126,23 @@ def test_an_sshd_that_is_loosened(
     for off, found in ((False, ["a tunnel"]), (True, ["a tunnel", "a password"])):
         checks = run_module("gateway_posture", arguments | {"passwords_off": off})["checks"]
         assert checks["ssh"] == [f"sshd's configuration is loosened by {words}" for words in found]
+
+
+def test_a_file_that_everybody_can_lock(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path) -> None:
+    """S11: a lock on it keeps the operator waiting. One that is not there is nobody's."""
+    (tmp_path / "wtmp").touch()
+    for mode, found in (
+        (0o660, []),
+        (
+            0o664,
+            [
+                f"{tmp_path}/wtmp can be locked by everybody, and root's programs wait for it: "
+                "systemd-tmpfiles --create /etc/tmpfiles.d/00-lobsterpot-locks.conf"
+            ],
+        ),
+    ):
+        (tmp_path / "wtmp").chmod(mode)
+        assert run_module("gateway_posture", arguments)["checks"]["files"] == found
 
 
 def audit(folder: Path, report: str) -> None:
