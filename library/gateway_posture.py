@@ -183,7 +183,7 @@ ARGUMENT_SPEC = {
 EGRESS_LOADED = Path("/run/lobsterpot/egress.loaded")
 PROXY_USER = "lobsterpot-proxy"
 # What root's programs lock while somebody logs in, or the firewall or a package is changed. The role baseline closes it.
-LOCKED = tuple(map(Path, ("/run/utmp", "/var/log/wtmp", "/var/log/lastlog", "/run/ufw.lock", "/var/cache/debconf")))
+LOCKED = tuple(map(Path, ("/run/utmp", "/var/log/wtmp", "/var/log/wtmp.db", "/var/log/lastlog", "/run/ufw.lock", "/var/cache/debconf")))
 UFW_SETTINGS = Path("/etc/ufw/ufw.conf")
 OUTPUT_LIMIT = host.AUDIT_BYTES
 
