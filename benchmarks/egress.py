@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests import lab
 
 NEAR, FAR = "lp-bench-near", "lp-bench-far"
-HERE, PEER = "198.51.100.1", "198.51.100.2"
+HERE, ROUTER, PEER = "192.0.2.1", "192.0.2.2", "198.51.100.2"  # behind the router: what is on the link is rejected
 PORT = 9000
 TURNS = 9
 SECONDS = 1
@@ -103,10 +103,11 @@ def namespaces() -> None:
         lab.run("ip", "netns", "add", space)
         lab.run("ip", "-n", space, "link", "set", "lo", "up")
     lab.run("ip", "-n", NEAR, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", FAR)
-    for space, address in ((NEAR, HERE), (FAR, PEER)):
+    for space, address in ((NEAR, HERE), (FAR, ROUTER)):
         lab.run("ip", "-n", space, "address", "add", f"{address}/24", "dev", "eth0")
         lab.run("ip", "-n", space, "link", "set", "eth0", "up")
-    lab.run("ip", "-n", NEAR, "route", "add", "default", "via", PEER)
+    lab.run("ip", "-n", NEAR, "route", "add", "default", "via", ROUTER)
+    lab.run("ip", "-n", FAR, "address", "add", f"{PEER}/32", "dev", "lo")
     # Connections are followed in both cases, as on a host with UFW.
     lab.run(*inside(NEAR, "nft", "add table inet follow; add chain inet follow in { type filter hook input priority 0; }"))
     lab.run(*inside(NEAR, "nft", "add rule inet follow in ct state invalid drop"))

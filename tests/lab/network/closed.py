@@ -14,8 +14,8 @@ that failed must not let an attack out onto a real network.
 
 The host's cable is pulled out of the lab's bridge and plugged into a namespace of its own, `lp-arena-NAME`, which stands where the lab's
 router stood (10.213.0.1, fd00:213::1) and takes every address of both families for its own. So the host's only link and only routes
-lead there, with nothing changed inside the host but an IPv6 default route. `tests/lab/doubles/internet.py` answers, with a banner that
-begins with `arena ROLE`.
+lead there, with nothing changed inside the host but an IPv6 default route and routes to networks on its link.
+`tests/lab/doubles/internet.py` answers, with a banner that begins with `arena ROLE`.
 
 Meanwhile the host cannot reach package mirrors, and the lab's neighbour and Ansible cannot reach the host: the arena can, see `exec` and
 `site`. The host's resolver, whatever address the lab gave it, is played as well, so names resolve.
@@ -60,6 +60,8 @@ ADDRESSES = {
     "sixtofour": "2002:a14:1e28::1",
     "teredo": "2001:0:a14:1e28::1",
     "mapped": "::ffff:10.20.30.40",  # the kernel sends it as IPv4: it arrives as `lan`
+    "onlink": "192.0.2.40",  # public addresses, and on the host's own link
+    "onlink6": "2001:db8:213::40",
     "benchmarking": "198.18.1.1",
     "reserved": "240.1.2.3",
     "public": "198.51.100.10",
@@ -68,6 +70,7 @@ ADDRESSES = {
 }
 # Ports on which a test may put a service of its own, see `Arena.serve`: those of the scripted model and of the fake Telegram.
 SERVICES = (9911, 9912)
+ON_LINK = ("192.0.2.0/24", "2001:db8:213::/64")  # the networks of `onlink`
 MACHINES_CARD = "$(ip -4 route show default | sed 's/.* dev //; s/ .*//')"
 MULTICAST = ("224.0.0.251", "239.1.2.3", "ff02::fb", "ff05::1:3")
 
@@ -126,29 +129,34 @@ class Arena:
         four, six = lab.address(1)
         lab.run(*ip, "address", "add", f"{four}/24", "dev", cable)
         lab.run(*ip, "address", "add", f"{six}/64", "dev", cable, "nodad")
-        lab.run(*ip, "address", "add", f"{ADDRESSES['linklocal6']}/64", "dev", cable, "nodad")
+        for address in (f"{ADDRESSES['linklocal6']}/64", f"{ADDRESSES['onlink6']}/128"):  # what neighbour discovery asks for
+            lab.run(*ip, "address", "add", address, "dev", cable, "nodad")
         lab.run(*ip, "link", "set", cable, "up")
         # Every address there is, is here; but the host's own, which the link's route names, is not. So both stand in the same table.
         for family in ("-4", "-6"):
             lab.run(*ip, family, "route", "add", "local", "default", "dev", "lo", "table", "main")
         lab.run(*self.exec("nft", "-f", "-"), text_in=self.rules(cable))
         lab.run("ip", "-n", self.host, "-6", "route", "replace", "default", "via", six)
-        self.give_ipv6()
+        self.give_routes()
         self.log.write_text("")
         command = [sys.executable, str(INTERNET), str(self.log), cable, json.dumps(self.addresses)]
         subprocess.Popen(self.exec(*command), stdin=subprocess.DEVNULL, start_new_session=True)
         lab.run("ip", "-n", self.host, "neigh", "flush", "dev", "eth0")
         self.wait(lambda: bool(self.events(kinds=("ready",))), "the arena answers")
 
-    def give_ipv6(self) -> None:
-        """A machine's network has no IPv6: with a way out, it is the machine's own rules that must say no."""
+    def give_routes(self) -> None:
+        """Networks with public addresses on the link. For a machine without IPv6 a way out, too: its own rules must say no."""
         if lab.is_machine(self.name):
-            lab.inside(self.name, f"ip -6 route replace default dev {MACHINES_CARD}")
+            given = "; ".join(f"ip route replace {network} dev {MACHINES_CARD}" for network in ON_LINK)
+            lab.inside(self.name, f"{given}; ip -6 route replace default dev {MACHINES_CARD}")
+        else:
+            for network in ON_LINK:
+                lab.run("ip", "-n", self.host, "route", "replace", network, "dev", "eth0")
 
     def restart(self) -> None:
         """Restart the host, which stays in the arena."""
         lab.restart(self.name)
-        self.give_ipv6()
+        self.give_routes()
 
     def down(self) -> None:
         """Plug the host back into the lab's bridge and remove the arena, as far as there is one."""
@@ -159,7 +167,11 @@ class Arena:
                 os.kill(int(pid), signal.SIGKILL)
         lab.quiet("ip", "-n", self.host, "-6", "route", "del", "default")
         if lab.is_machine(self.name):
-            lab.inside(self.name, f"ip -6 route delete default dev {MACHINES_CARD}", check=False)
+            taken = "; ".join(f"ip route delete {network} dev {MACHINES_CARD}" for network in ON_LINK)
+            lab.inside(self.name, f"ip -6 route delete default dev {MACHINES_CARD}; {taken}", check=False)
+        else:
+            for network in ON_LINK:
+                lab.quiet("ip", "-n", self.host, "route", "delete", network, "dev", "eth0")
         cable = self.cable if self.name in lab.hosts_up() else ""
         if cable and lab.quiet("ip", "-n", self.space, "link", "show", cable):
             lab.quiet("ip", "link", "delete", cable)

@@ -42,6 +42,10 @@ SHUT: dict[str, Try] = {
     **{f"{role}": Try("tcp", ADDRESSES[role], 80) for role in PRIVATE},
     **{f"{role}, by UDP": Try("udp", ADDRESSES[role], 161) for role in PRIVATE},
     "link-local IPv6": Try("tcp", ADDRESSES["linklocal6"] + "%eth0", 80),
+    "a device on the link": Try("tcp", ADDRESSES["onlink"], 443),
+    "a device on the link, by UDP": Try("udp", ADDRESSES["onlink"], 443),
+    "a device on the link, IPv6": Try("tcp", ADDRESSES["onlink6"], 443),
+    "a device on the link, IPv6 and UDP": Try("udp", ADDRESSES["onlink6"], 443),
     **{f"mail, port {port}": Try("tcp", ADDRESSES["public"], port) for port in (25, 465, 587)},
     "mail, IPv6": Try("tcp", ADDRESSES["public6"], 25),
     # Other ways to say 169.254.169.254, and names that lead there.
@@ -392,7 +396,7 @@ def test_it_is_there_before_the_network(arena: Arena, gateway: Host) -> None:
         f"systemctl show -p ActiveEnterTimestampMonotonic --value lobsterpot-egress.service network-pre.target {UNIT}"
     ).split()
     assert [int(moment) for moment in moments] == sorted(int(moment) for moment in moments)
-    assert gateway.run(f"nft list table {TABLE}").count("goto refuse") == 8
+    assert gateway.run(f"nft list table {TABLE}").count("goto refuse") == 10
     gateway.wait_until_ready()
 
 
