@@ -317,8 +317,9 @@ class Reader:
             settings = ""
         problems = host.ufw_problems(output("ufw", "status", "verbose"), settings, filters)
         problems += posture.rule_problems(output("ufw", "show", "added"), self.ssh_ports, self.opened)
-        if not self.forwarding and "drop" not in output("nft", "list", "table", "inet", "lobsterpot_forward"):
-            problems.append("the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward")
+        loaded = output("nft", "list", "table", "inet", "lobsterpot_forward")
+        if any(f"hook {hook} " not in loaded for hook in (["input"] if self.forwarding else ["input", "forward"])):
+            problems.append("the table that shuts forwarding and multicast is not loaded: systemctl restart lobsterpot-forward")
         return problems
 
     def outbound(self) -> list[str]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from .host import Listener
 
 # Clients that must listen to get an address: RFC 2131, RFC 8415.
+# The set of the table of roles/egress that the kernel fills by itself, as nft lists it.
+LEARNT = re.compile(r"^\tset groups \{\n.*?^\t\}\n", re.DOTALL | re.MULTILINE)
 DHCP_CLIENT_PORTS = (68, 546)
 
 # What podman itself puts into each container of ours: podman-run(1), at --read-only-tmpfs, --init, --hostname, --dns and --passwd.
@@ -129,6 +132,7 @@ def user_problems(name: str, groups: Sequence[str], shell: str, password: str, s
 def egress_problems(loaded: str, recorded: str, user: str, mode: str) -> list[str]:
     """Compare the table of what `user` may send, as nft lists it, with what was loaded last and with the mode that is wanted."""
     again = "systemctl reload lobsterpot-egress"
+    loaded, recorded = (LEARNT.sub("", text) for text in (loaded, recorded))
     if not loaded:
         return [f"the table of what {user} may send is not loaded: {again}"]
     if loaded != recorded:

@@ -62,6 +62,18 @@ def test_on_the_link_with_ipv6(destination: int, hop: int) -> None:
     assert all(through_a_router(LINK6, destination, destination ^ 1 << bit) for bit in range(128))
 
 
+def test_reports_are_judged_unless_all_is_open() -> None:
+    """S6: the kernel sends them in nobody's name, so they are met beside the users' own chains; and never before them."""
+    for mode in ("guarded", "allowlist"):
+        output = rendered(mode).partition("chain output {")[2].partition("  }\n")[0]
+        assert output.index("@users goto") < output.index("ip protocol igmp goto reports")
+        assert "{ mld-listener-report, mld-listener-done, mld2-listener-report } goto reports" in output
+        assert rendered(mode).partition("chain reports {")[2].partition("  }\n")[0].strip().endswith("counter name reports drop")
+    assert "igmp" not in rendered("open")
+    assert "mld" not in rendered("open")
+    assert "groups" not in rendered("open")
+
+
 def test_what_no_bit_tells_apart_is_refused() -> None:
     """The last rule of both chains; nothing else accepts there."""
     for name in ("link", "link6"):

@@ -39,7 +39,7 @@ PRINTED = {
     "ufw status": "Status: active\nDefault: deny (incoming), allow (outgoing), disabled (routed)\n",
     "iptables -S": "-P INPUT DROP\n-A INPUT -j ufw-before-input\n",
     "ip6tables -S": "-P INPUT DROP\n-A INPUT -j ufw6-before-input\n",
-    "nft list": "table inet lobsterpot_forward {\n\tcounter packets 0 bytes 0 drop\n}\n",
+    "nft list": "\t\ttype filter hook input priority -10; policy accept;\n\t\ttype filter hook forward priority -10; policy accept;\n",
     "nft --stateless": "table inet lobsterpot_egress {\n\t\tmeta skuid @users goto guarded\n}\n",
     "fail2ban-client status": "Status\n|- Number of jail:\t1\n`- Jail list:\tsshd\n",
     "fail2ban-client get sshd journalmatch": "Current match filter:\n_UID=0 _EXE=/usr/sbin/sshd\n",
@@ -194,7 +194,7 @@ def test_a_host_in_order(run_module: RunModule, arguments: dict[str, Any]) -> No
             "firewall",
             ["UFW does not deny incoming traffic by default"],
         ),
-        ("nft list", "", "firewall", ["the table that shuts forwarding is not loaded: systemctl restart lobsterpot-forward"]),
+        ("nft list", "", "firewall", ["the table that shuts forwarding and multicast is not loaded: systemctl restart lobsterpot-forward"]),
         ("nft --stateless", "", "outbound", ["the table of what daemon may send is not loaded: systemctl reload lobsterpot-egress"]),
         (
             "nft --stateless",

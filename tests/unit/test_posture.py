@@ -283,3 +283,13 @@ MOUNTS = {"/etc/openclaw": "ro", "/home/openclaw/.openclaw": "rw"}
 def test_container(status: str, mountinfo: str, problems: list[str]) -> None:
     """A privilege, a root that can be written, one path of the host too many, too few or too open: each is named."""
     assert posture.container_problems(status, mountinfo, MOUNTS) == problems
+
+
+def test_groups_that_the_kernel_learns_are_no_drift() -> None:
+    """The host gets an IPv6 address after the table was loaded. A change of anything else is found."""
+    table = "table inet x {\n\tset groups {\n\t\tflags dynamic\n%s\t}\n\n\tchain output {\n\t\tmeta skuid @users goto %s\n\t}\n}\n"
+    recorded = table % ("", "guarded")
+    learnt = table % ("\t\telements = { ff02::1:ff00:a,\n\t\t\t     ff02::1:ff00:b }\n", "guarded")
+    assert posture.egress_problems(learnt, recorded, "openclaw", "guarded") == []
+    assert "changed since it was loaded" in posture.egress_problems(learnt.replace("guarded", "open"), recorded, "openclaw", "guarded")[0]
+    assert "changed since it was loaded" in posture.egress_problems("table inet x {\n}\n", recorded, "openclaw", "guarded")[0]

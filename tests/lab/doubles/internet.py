@@ -189,8 +189,15 @@ class Udp6(OnlyIpv6, Udp4):
 
 # ------------------------------------------------------------------------------------------------- packets
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
-# What IPv6 needs to find its neighbours is no message to anybody: RFC 4861, RFC 3810.
-NEIGHBOUR_DISCOVERY = (133, 134, 135, 136, 143)
+# What IPv6 needs to find its neighbours is no message to anybody: RFC 4861. So is a report of a group that stands for an address (RFC 2710,
+# RFC 4291), unless that group is a role.
+NEIGHBOUR_DISCOVERY = (133, 134, 135, 136)
+REPORT, SOLICITED = 131, ipaddress.ip_network("ff02::1:ff00:0/104")
+
+
+def finds_neighbours(kind: int, address: str) -> bool:
+    """Whether a packet of ICMPv6 is of those without which IPv6 does not work."""
+    return kind in NEIGHBOUR_DISCOVERY or (kind == REPORT and address not in by_address and ipaddress.ip_address(address) in SOLICITED)
 
 
 def packet(frame: bytes) -> None:
@@ -211,7 +218,7 @@ def packet(frame: bytes) -> None:
             note("syn", address, struct.unpack_from("!H", frame, start + 2)[0])
     elif protocol == 17:
         note("udp", address, struct.unpack_from("!H", frame, start + 2)[0], frame[start + 8 :])
-    elif protocol != 58 or frame[start] not in NEIGHBOUR_DISCOVERY:
+    elif protocol != 58 or not finds_neighbours(frame[start], address):
         note(PROTOCOLS.get(protocol, f"protocol {protocol}"), address, 0, frame[start:])
 
 

@@ -62,6 +62,11 @@ ADDRESSES = {
     "mapped": "::ffff:10.20.30.40",  # the kernel sends it as IPv4: it arrives as `lan`
     "onlink": "192.0.2.40",  # public addresses, and on the host's own link
     "onlink6": "2001:db8:213::40",
+    # Where reports of multicast groups go: all of IGMPv3 and of MLDv2, and those of MLDv1 about a group, to itself.
+    "reports": "224.0.0.22",
+    "reports6": "ff02::16",
+    "group6": "ff05::beef:1",
+    "group6solicited": "ff02::1:ffbe:ef01",  # of a form that neighbour discovery needs; nobody has such an address
     "benchmarking": "198.18.1.1",
     "reserved": "240.1.2.3",
     "public": "198.51.100.10",

@@ -290,7 +290,7 @@ def test_it_survives(arena: Arena, gateway: Host, script: str) -> None:
     try:
         gateway.run(f"({script}) >/dev/null 2>&1")
         assert shut(arena)
-        assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
+        assert gateway.run("nft list table inet lobsterpot_forward").count(" drop") == 3
     finally:
         gateway.run("(ufw disable; ufw --force enable) >/dev/null")
 
@@ -314,6 +314,22 @@ def test_it_follows_the_resolvers(arena: Arena, gateway: Host) -> None:
     finally:
         gateway.run(f"cat >/etc/resolv.conf <<'END'\n{keep}END\n")
     wait_for(lambda: reach(arena, [resolver])[0].what == "rejected", "the old one is shut")
+
+
+def test_it_learns_of_new_addresses(arena: Arena, gateway: Host) -> None:
+    """Neighbours behind a switch that listens to reports find an IPv6 address that the host gets later. Nobody else's report leaves."""
+    change = "ip address {} 2001:db8:213::be:ef01/128 dev eth0"
+    group = ADDRESSES["group6solicited"]  # of that address
+    before = arena.mark()
+    gateway.run(change.format("add"))
+    try:
+        wait_for(lambda: group in gateway.run(f"nft list set {TABLE} groups"), "the kernel has looked for others with the address")
+        # Reported at once when it comes again; the second report of the first time may have been too early.
+        gateway.run(f"{change.format('delete')}; {change.format('add')}")
+        wait_for(lambda: bool(arena.received("group6solicited", since=before)), "the group is reported")
+    finally:
+        gateway.run(change.format("delete"))
+    assert arena.received("reports", since=before) + arena.received("reports6", since=before) == []
 
 
 def run_with(arena: Arena, tmp_path: Path, variables: dict[str, object]) -> tuple[int, str]:

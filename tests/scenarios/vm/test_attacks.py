@@ -31,7 +31,7 @@ def test_it_restarts(restarted: Scene) -> None:
     gateway = restarted.host
     assert gateway.run("systemctl --failed --no-legend --plain") == ""
     assert "Status: active" in gateway.run("ufw status")
-    assert "drop" in gateway.run("nft list table inet lobsterpot_forward")
+    assert gateway.run("nft list table inet lobsterpot_forward").count(" drop") == 3
     assert "sshd" in gateway.run("fail2ban-client status")
     assert gateway.run("cat /sys/module/apparmor/parameters/enabled").strip() == "Y"
 
