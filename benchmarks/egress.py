@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests import lab
 
 NEAR, FAR = "lp-bench-near", "lp-bench-far"
-HERE, ROUTER, PEER = "192.0.2.1", "192.0.2.2", "198.51.100.2"  # behind the router: what is on the link is rejected
+HERE, ROUTER, PEER = "203.0.113.1", "203.0.113.2", "198.51.100.2"  # behind the router: what is on the link is rejected
 PORT = 9000
 TURNS = 9
 SECONDS = 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -23,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from roles.vm.files import run_vm
-from roles.vm.files.run_vm import Gate, Wire, fill, host_addresses, keep_console, split
+from roles.vm.files.run_vm import Gate, Wire, fill, host_addresses, keep_console, networks_on_link, split
 from tests.lab import limits
 
 RUNNER = Path(run_vm.__file__)
@@ -77,6 +78,17 @@ LATER = """\
         /32 host LOCAL
 """
 
+# /proc/net/route: public networks on a card, behind a router, in a tunnel and on a card that is gone; default routes of two kinds.
+ROUTE = """\
+Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
+eth0 00000000 0165B85D 0003 0 0 0 00000000 0 0 0
+tun0 00000000 00000000 0001 0 0 50 00000000 0 0 0
+eth0 0065B85D 00000000 0001 0 0 0 80FFFFFF 0 0 0
+eth0 0066B85D 0165B85D 0003 0 0 0 00FFFFFF 0 0 0
+tun0 0067B85D 00000000 0001 0 0 0 00FFFFFF 0 0 0
+eth9 0068B85D 00000000 0001 0 0 0 00FFFFFF 0 0 0
+"""
+
 MAC = bytes.fromhex("9a559a559a55 525400123456")
 PUBLIC = "93.184.216.34"
 SYN, RST, ACK, SYN_ACK, PSH_ACK = 0x02, 0x04, 0x10, 0x12, 0x18
@@ -128,7 +140,7 @@ def gate(fib_trie: str) -> Gate:
 
 
 def gate_of(fib_trie: str, *reach: str) -> Gate:
-    made = Gate(reach, fib_trie)
+    made = Gate(reach, fib_trie, route=os.devnull)
     made.refresh()
     return made
 
@@ -149,6 +161,7 @@ def test_addresses_of_this_computer(fib_trie: str) -> None:
 def test_the_real_kernel_is_understood() -> None:
     """A kernel that prints another format would leave this computer's addresses open without a word."""
     assert ipaddress.IPv4Network("127.0.0.1/32") in host_addresses("/proc/net/fib_trie")
+    assert all(net.prefixlen for net in networks_on_link("/proc/net/route", "/sys/class/net"))
 
 
 def test_arp_passes(gate: Gate) -> None:
@@ -191,11 +204,30 @@ def test_this_computer_is_never_open(fib_trie: str, destination: str, reach: tup
     assert not gate_of(fib_trie, *reach).allows(ipv4(destination, tcp(40000, 22), protocol=protocol))
 
 
+@pytest.mark.skipif(sys.byteorder != "little", reason="the numbers are a little-endian computer's")
+def test_a_lan_with_public_addresses_is_closed(fib_trie: str, tmp_path: Path) -> None:
+    """S6: what this computer reaches without a router is no internet; `reach` opens parts. Tunnels and routers lead outside."""
+    (tmp_path / "route").write_text(ROUTE)
+    for card, kind in (("eth0", 1), ("tun0", 65534)):
+        (tmp_path / card).mkdir()
+        (tmp_path / card / "type").write_text(f"{kind}\n")
+    found = {}
+    for reach in ((), ("93.184.101.7",)):
+        gate = Gate(reach, fib_trie, route=str(tmp_path / "route"), cards=str(tmp_path))
+        gate.refresh()
+        tries = ("93.184.101.1", "93.184.101.7", "93.184.101.127", "93.184.101.128", "93.184.102.1", "93.184.103.1", "93.184.104.1", PUBLIC)
+        found[reach] = [address for address in tries if not gate.allows(ipv4(address, tcp(40000, 80)))]
+    assert found == {
+        (): ["93.184.101.1", "93.184.101.7", "93.184.101.127"],
+        ("93.184.101.7",): ["93.184.101.1", "93.184.101.127"],
+    }
+
+
 def test_an_address_that_comes_later_is_closed(fib_trie: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A laptop joins another network: five seconds later its new address is closed, even if it had been allowed."""
     now = 1000.0
     monkeypatch.setattr(run_vm, "time", SimpleNamespace(monotonic=lambda: now))
-    gate, frame = Gate([], fib_trie), ipv4(PUBLIC, tcp(40000, 80))
+    gate, frame = Gate([], fib_trie, route=os.devnull), ipv4(PUBLIC, tcp(40000, 80))
     seen = []
     for seconds, text in ((0.0, FIB_TRIE), (4.9, FIB_TRIE + LATER), (0.2, FIB_TRIE + LATER), (5.1, FIB_TRIE)):
         now += seconds

@@ -9,8 +9,8 @@ DIRECTORY holds `machine.json` (written by the module qemu_vm) and the machine's
 
 passt gives the guest this computer's network without privileges. To a guest that is root and writes its own packets, that
 would be this computer's own addresses and its loopback, too. So every frame from the guest passes the gate first. It lets
-through what goes to the public internet, to the resolver, and to what `reach` names; never what goes to an address of this
-computer. Without the gate's process there is no network: it fails closed.
+through what goes to the public internet, to the resolver, and to what `reach` names; nothing else to the LAN, whatever addresses
+it has, and never what goes to an address of this computer. Without the gate's process there is no network: it fails closed.
 
 Frames: four bytes of length, big-endian, then an Ethernet frame (qemu's `-netdev stream` and passt(1), `--fd`).
 """
@@ -49,6 +49,8 @@ ACK = 0x10
 NEVER = [ipaddress.IPv4Network(net) for net in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")]
 PRIVATE = [ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")]
 
+ETHERNET_CARD = "1"
+
 CONSOLE_BYTES = 256 * 1024
 PREFIX = 4  # bytes of length before a frame
 LARGEST_FRAME = 128 * 1024
@@ -75,25 +77,43 @@ def host_addresses(fib_trie: str) -> set[ipaddress.IPv4Network]:
     return found
 
 
+def networks_on_link(route: str, cards: str) -> set[ipaddress.IPv4Network]:
+    """Every network that this computer's cards reach without a router: its LAN, whatever the addresses there are.
+
+    Formats: fib_route_seq_show in the kernel's net/ipv4/fib_trie.c, whose numbers have the computer's byte order; linux/if_arp.h.
+    """
+    found = set()
+    for line in Path(route).read_text().splitlines()[1:]:
+        card, destination, router, *_, mask, _mtu, _window, _irtt = line.split()
+        with contextlib.suppress(OSError):  # the card is gone since
+            if int(router, 16) == 0 and int(mask, 16) and Path(cards, card, "type").read_text().strip() == ETHERNET_CARD:
+                address = ipaddress.IPv4Address(struct.pack("=I", int(destination, 16)))
+                found.add(ipaddress.IPv4Network((address, int(mask, 16).bit_count())))
+    return found
+
+
 class Gate:
     """Decides which frames of the guest may leave."""
 
-    def __init__(self, reach: Iterable[str], fib_trie: str = "/proc/net/fib_trie") -> None:
+    def __init__(
+        self, reach: Iterable[str], fib_trie: str = "/proc/net/fib_trie", route: str = "/proc/net/route", cards: str = "/sys/class/net"
+    ) -> None:
         self.reach = [ipaddress.IPv4Network(net) for net in reach]
-        self.fib_trie = fib_trie
+        self.fib_trie, self.route, self.cards = fib_trie, route, cards
         self.host: set[ipaddress.IPv4Network] = set()
+        self.link: set[ipaddress.IPv4Network] = set()
         self.read_at = float("-inf")
         self.decided: dict[int, bool] = {}
         self.refused: set[str] = set()
 
     def refresh(self) -> None:
-        """Read this computer's addresses again, when the last reading is old."""
+        """Read this computer's addresses and networks again, when the last reading is old."""
         if time.monotonic() - self.read_at < HOST_ADDRESSES_FRESH:
             return
         self.read_at = time.monotonic()
-        now = host_addresses(self.fib_trie)
-        if now != self.host:
-            self.host = now
+        now = host_addresses(self.fib_trie), networks_on_link(self.route, self.cards)
+        if now != (self.host, self.link):
+            self.host, self.link = now
             self.decided.clear()
 
     def outside(self, destination: int) -> bool:
@@ -104,7 +124,7 @@ class Gate:
             if any(address in net for net in (*self.host, *NEVER)):
                 known = False
             else:
-                known = any(address in net for net in self.reach) or not any(address in net for net in PRIVATE)
+                known = any(address in net for net in self.reach) or not any(address in net for net in (*PRIVATE, *self.link))
             if len(self.decided) > MOST_REMEMBERED:
                 self.decided.clear()
             self.decided[destination] = known

@@ -60,7 +60,7 @@ ADDRESSES = {
     "sixtofour": "2002:a14:1e28::1",
     "teredo": "2001:0:a14:1e28::1",
     "mapped": "::ffff:10.20.30.40",  # the kernel sends it as IPv4: it arrives as `lan`
-    "onlink": "192.0.2.40",  # public addresses, and on the host's own link
+    "onlink": "203.0.113.130",  # public addresses, and on the host's own link
     "onlink6": "2001:db8:213::40",
     # Where reports of multicast groups go: all of IGMPv3 and of MLDv2, and those of MLDv1 about a group, to itself.
     "reports": "224.0.0.22",
@@ -75,7 +75,7 @@ ADDRESSES = {
 }
 # Ports on which a test may put a service of its own, see `Arena.serve`: those of the scripted model and of the fake Telegram.
 SERVICES = (9911, 9912)
-ON_LINK = ("192.0.2.0/24", "2001:db8:213::/64")  # the networks of `onlink`
+ON_LINK = ("203.0.113.128/25", "2001:db8:213::/64")  # the networks of `onlink`
 MACHINES_CARD = "$(ip -4 route show default | sed 's/.* dev //; s/ .*//')"
 MULTICAST = ("224.0.0.251", "239.1.2.3", "ff02::fb", "ff05::1:3")
 
