@@ -22,10 +22,15 @@ def test_the_operators_terminal_is_out_of_reach(gateway: Host) -> None:
 
 
 def test_nothing_is_inherited(gateway: Host) -> None:
-    """S15: no variable and no file that root had open; input, output, errors and exit code go through."""
+    """S15: no variable, no file that root had open; input, output and exit code go through. What a command does not read stays."""
     script = "readlink /proc/self/fd/9; echo ${SECRET:-unset}; cat; echo wrong >&2; exit 3"
-    said = gateway.run(f"exec 9</etc/shadow; export SECRET=x; echo in | {RUN_AS} sh -c '{script}' 2>&1 || echo code $?")
-    assert sorted(said.split("\n")) == ["", "code 3", "in", "unset", "wrong"]
+    # The shell reads these lines from its standard input.
+    said = gateway.run(f"""
+exec 9</etc/shadow; export SECRET=x; echo in | {RUN_AS} sh -c '{script}' 2>&1 || echo code $?
+{RUN_AS} true
+echo after
+""")
+    assert sorted(said.split("\n")) == ["", "after", "code 3", "in", "unset", "wrong"]
 
 
 def test_a_command_ends_whatever_it_leaves_running(gateway: Host) -> None:
