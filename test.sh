@@ -8,7 +8,7 @@ usage() {
 usage: ./test.sh [--fast | --machine]
 
   ./test.sh            all that a change must pass: lint, unit tests, hosts in containers, one virtual machine;
-                       at most 45 minutes on two idle cores
+                       75 minutes on two cores without KVM
   ./test.sh --fast     lint and unit tests, without root; at most 3 minutes
   ./test.sh --machine  all that takes a virtual machine for long, for a release; no limit
 END
