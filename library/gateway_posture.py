@@ -337,7 +337,8 @@ class Reader:
 
     def ssh(self) -> list[str]:
         problems = posture.ssh_problems(host.parse_sshd(output("/usr/sbin/sshd", "-T")), self.user, self.passwords_off)
-        loosened = sshd_config.problems(False) + (sshd_config.problems(True) if self.passwords_off else [])
+        on_passwords, others = sshd_config.problems()
+        loosened = others + (on_passwords if self.passwords_off else [])
         return problems + [f"sshd's configuration is loosened by {words}" for words in loosened]
 
     def account(self) -> list[str]:

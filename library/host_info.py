@@ -237,14 +237,15 @@ def ssh_connection() -> host.Connection | None:
 def ssh(module: AnsibleModule) -> dict[str, object]:
     connection = ssh_connection()
     settings = host.parse_sshd(output(module, "sshd", "-T"))
+    on_passwords, others = sshd_config.problems(text)
     return {
         "port": connection.port if connection else 0,
         "user": os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name,
         "configured_ports": [int(port) for port in settings.get("port", [])],
         "password_authentication": any(settings.get(keyword, ["yes"]) == ["yes"] for keyword in PASSWORD_KEYWORDS),
         "modern": host.only_post_quantum(settings),
-        "loosened": sshd_config.problems(False, text),
-        "loosened_passwords": sshd_config.problems(True, text),
+        "loosened": others,
+        "loosened_passwords": on_passwords,
     }
 
 

@@ -13,9 +13,10 @@ from typing import Any
 from .host import Listener
 
 # Clients that must listen to get an address: RFC 2131, RFC 8415.
+DHCP_CLIENT_PORTS = (68, 546)
+
 # The set of the table of roles/egress that the kernel fills by itself, as nft lists it.
 LEARNT = re.compile(r"^\tset groups \{\n.*?^\t\}\n", re.DOTALL | re.MULTILINE)
-DHCP_CLIENT_PORTS = (68, 546)
 
 # What podman itself puts into each container of ours: podman-run(1), at --read-only-tmpfs, --init, --hostname, --dns and --passwd.
 PODMANS_OWN = frozenset(

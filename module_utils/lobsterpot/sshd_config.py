@@ -140,13 +140,15 @@ def _text(path: str) -> str:
         return ""
 
 
-def problems(passwords: bool, read: Callable[[str], str] = _text, expand: Callable[[str], list[str]] = glob.glob) -> list[str]:
+def problems(read: Callable[[str], str] = _text, expand: Callable[[str], list[str]] = glob.glob) -> tuple[list[str], list[str]]:
     """Name each line that loosens what the drop-in says, and a configuration that does not include it.
 
-    passwords: the lines on passwords alone, which are wrong only where these must be off; or all others.
+    Returns the lines on passwords alone, which are wrong only where these must be off, and all others.
     """
     reader = _Reader(read, expand)
     found = [line for line in reader.lines(MAIN) if line.loosens]
-    if not passwords and not reader.drop_in_read and read(MAIN):
-        return [f"{MAIN}: it has no line `Include /etc/ssh/sshd_config.d/*.conf` outside a Match block; that line belongs at its top"]
-    return [line.words for line in found if line.about_passwords is passwords]
+    passwords = [line.words for line in found if line.about_passwords]
+    if not reader.drop_in_read and read(MAIN):
+        missing = "it has no line `Include /etc/ssh/sshd_config.d/*.conf` outside a Match block; that line belongs at its top"
+        return passwords, [f"{MAIN}: {missing}"]
+    return passwords, [line.words for line in found if not line.about_passwords]

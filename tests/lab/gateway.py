@@ -21,6 +21,7 @@ NAME = os.environ.get("LAB_HOST", "gw1")
 USER = "openclaw"
 UNIT = "openclaw-gateway.service"
 CONFIG = "/etc/openclaw/openclaw.json"
+RUN_AS = f"/usr/local/lib/lobsterpot/run-as-{USER}"
 DATABASE = f"/home/{USER}/.openclaw/state/openclaw.sqlite"
 READY = f"import urllib.request as u; u.urlopen('http://127.0.0.1:18789/readyz', timeout={limits.ANSWER})"
 # Asked by one process in the host: on an emulated one, a login and a Python for each question would slow down the start.

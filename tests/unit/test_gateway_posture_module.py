@@ -79,7 +79,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     monkeypatch.setattr(gateway_posture, "EGRESS_LOADED", tmp_path / "egress.loaded")
     (tmp_path / "ufw.conf").write_text("ENABLED=yes\n")
     monkeypatch.setattr(gateway_posture, "UFW_SETTINGS", tmp_path / "ufw.conf")
-    monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda _passwords: [])
+    monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda: ([], []))
     monkeypatch.setattr(gateway_posture, "LOCKED", (tmp_path / "wtmp", tmp_path / "ufw.lock"))
     # The account is one that every Linux has; its shell and password are not the test's business.
     entry = pwd.struct_passwd(("daemon", "x", 1, 1, "", "/", "/usr/sbin/nologin"))
@@ -122,7 +122,7 @@ def test_an_sshd_that_is_loosened(
 ) -> None:
     """S11: lines of other files that loosen sshd; those on passwords where these must be off."""
     printed["/usr/sbin/sshd -T"] += "passwordauthentication no\nkbdinteractiveauthentication no\n"
-    monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda passwords: ["a password" if passwords else "a tunnel"])
+    monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda: (["a password"], ["a tunnel"]))
     for off, found in ((False, ["a tunnel"]), (True, ["a tunnel", "a password"])):
         checks = run_module("gateway_posture", arguments | {"passwords_off": off})["checks"]
         assert checks["ssh"] == [f"sshd's configuration is loosened by {words}" for words in found]

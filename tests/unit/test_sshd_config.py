@@ -16,7 +16,8 @@ MAIN = "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\nX11Forwarding yes\nSu
 def problems(files: dict[str, str], *, passwords: bool) -> list[str]:
     """The problems of a host with these files; Debian's own main file is among them unless another one is."""
     present = {"/etc/ssh/sshd_config": MAIN, **files}
-    return sshd_config.problems(passwords, lambda path: present.get(path, ""), lambda pattern: fnmatch.filter(present, pattern))
+    on_passwords, others = sshd_config.problems(lambda path: present.get(path, ""), lambda pattern: fnmatch.filter(present, pattern))
+    return on_passwords if passwords else others
 
 
 def both(files: dict[str, str]) -> list[str]:

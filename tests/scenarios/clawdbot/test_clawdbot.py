@@ -11,13 +11,12 @@ import subprocess
 import pytest
 
 from tests.lab import limits
-from tests.lab.gateway import Host, playbook, wait_for
+from tests.lab.gateway import RUN_AS, Host, playbook, wait_for
 from tests.lab.neighbour import open_ports
 
 UNIT = "clawdbot-gateway.service"
 POLICY = "@molecule/clawdbot/vars/policy.yml"
 PID = f"systemctl show -p MainPID --value {UNIT}"
-RUN_AS = "/usr/local/lib/lobsterpot/run-as-openclaw"
 CREDENTIALS = "/home/openclaw/.clawdbot/credentials"
 # In molecule/clawdbot/vars/policy.yml.
 AWKWARD = 'of nobody\'s "voice" $HOME `id` \\ # ;'

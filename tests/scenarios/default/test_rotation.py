@@ -50,11 +50,16 @@ def with_needle(gateway: Host, value: str, script: str) -> list[str]:
         gateway.run("rm /root/needle")
 
 
+def given(folder: Path, variables: Mapping[str, object]) -> list[str]:
+    """The arguments that give a playbook variables, secrets among them."""
+    file = folder / "variables.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(variables))
+    return ["--extra-vars", f"@{file}"]
+
+
 def rotate(tmp_path: Path, name: str, **variables: object) -> subprocess.CompletedProcess[str]:
-    file = tmp_path / "variables.json"
-    file.write_text(json.dumps({"rotate": name, **variables}))
-    file.chmod(0o600)
-    return playbook("-vvv", "--diff", "--extra-vars", f"@{file}", name=ROTATE, check=False)
+    return playbook("-vvv", "--diff", *given(tmp_path, {"rotate": name, **variables}), name=ROTATE, check=False)
 
 
 class Channel(NamedTuple):
@@ -72,11 +77,8 @@ def channel(gateway: Host, bot_api: str, tmp_path_factory: pytest.TempPathFactor
     def variables(token: str) -> dict[str, object]:
         return {"gateway_channels": {"telegram": {"api_root": bot_api}}, "gateway_secrets": {"telegram": {"botToken": token}}}
 
-    def deploy(given: Mapping[str, object], *arguments: str) -> str:
-        file = tmp_path_factory.mktemp("channel") / "variables.json"
-        file.write_text(json.dumps(given))
-        file.chmod(0o600)
-        done = playbook(*arguments, "--extra-vars", f"@{file}")
+    def deploy(wanted: Mapping[str, object], *arguments: str) -> str:
+        done = playbook(*arguments, *given(tmp_path_factory.mktemp("channel"), wanted))
         return done.stdout + done.stderr
 
     before = json.loads(gateway.run(f"cat {SECRETS}"))
@@ -143,15 +145,15 @@ def test_the_key_of_a_provider(gateway: Host, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("channel")
 def test_the_token(gateway: Host, tmp_path: Path) -> None:
     """A token that the host makes, and a rotation that fails; no value in any output. The fixture brings the inventory's token again."""
-    given = token(gateway)
-    assert with_needle(gateway, given, ASK) == ACCEPTED
+    old = token(gateway)
+    assert with_needle(gateway, old, ASK) == ACCEPTED
     done = rotate(tmp_path, "gateway/token", gateway_token="")
     assert done.returncode == 0, done.stdout[-2000:]
     made = token(gateway)
     assert len(made) == 43
     assert with_needle(gateway, made, ASK) == ACCEPTED
-    assert with_needle(gateway, given, ASK) == REFUSED
-    assert with_needle(gateway, given, SEARCH) == ["0", "0"]
+    assert with_needle(gateway, old, ASK) == REFUSED
+    assert with_needle(gateway, old, SEARCH) == ["0", "0"]
     said = done.stdout + done.stderr
 
     # A gateway that is not ready in a second counts as one that does not get ready.
@@ -163,5 +165,5 @@ def test_the_token(gateway: Host, tmp_path: Path) -> None:
     assert gateway.code(f"test -e {SECRETS}.previous") != 0
     gateway.wait_until_ready()
     assert with_needle(gateway, made, ASK) == ACCEPTED
-    assert with_needle(gateway, given, ASK) == REFUSED
-    assert [value for value in (given, made) if value in said] == []
+    assert with_needle(gateway, old, ASK) == REFUSED
+    assert [value for value in (old, made) if value in said] == []

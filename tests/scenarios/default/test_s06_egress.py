@@ -12,14 +12,13 @@ import pytest
 
 from tests import lab
 from tests.lab import limits
-from tests.lab.gateway import NAME, UNIT, USER, Host, wait_for
+from tests.lab.gateway import NAME, RUN_AS, UNIT, USER, Host, wait_for
 from tests.lab.network.closed import ADDRESSES, MULTICAST, Arena
 
 REACH = (Path(__file__).parent / "reach.py").read_text()
 TABLE = "inet lobsterpot_egress"
 LISTENER = 8083
 LOAD = "/usr/local/lib/lobsterpot/load-egress"
-RUN_AS = "/usr/local/lib/lobsterpot/run-as-openclaw"
 
 
 class Try(NamedTuple):

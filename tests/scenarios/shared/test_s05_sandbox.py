@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.gateway import Host
+from tests.lab.gateway import RUN_AS, Host
 
 # Five seconds without an answer count as refused.
 PROBE = r"""
@@ -75,11 +75,10 @@ def test_it_cannot_change_its_root(found: dict[str, list[str]]) -> None:
 
 def test_each_sandbox_is_made_with_bounds(model: Host, found: dict[str, list[str]]) -> None:  # noqa: ARG001 - it makes one
     """S5: processes, memory and CPU are bounded in the container that the gateway made. Enforcement needs cgroup v2: a VM shows it."""
-    run_as = "/usr/local/lib/lobsterpot/run-as-openclaw"
-    names = model.run(f"{run_as} podman ps --format '{{{{.Names}}}}'").split()
+    names = model.run(f"{RUN_AS} podman ps --format '{{{{.Names}}}}'").split()
     assert names
     wanted = ["--read-only", "--network none", "--user 1000:1000", "--cap-drop ALL", "--security-opt no-new-privileges"]
     wanted += ["--pids-limit 256", "--memory 1g", "--memory-swap 1g", "--cpus 1"]
     for name in names:
-        command = model.run(f"{run_as} podman inspect --format '{{{{join .Config.CreateCommand \" \"}}}}' {name}")
+        command = model.run(f"{RUN_AS} podman inspect --format '{{{{join .Config.CreateCommand \" \"}}}}' {name}")
         assert [option for option in wanted if option not in command] == []

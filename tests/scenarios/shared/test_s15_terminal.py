@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.lab import limits
-from tests.lab.gateway import Host
-
-RUN_AS = "/usr/local/lib/lobsterpot/run-as-openclaw"
+from tests.lab.gateway import RUN_AS, Host
 
 
 def in_terminal(gateway: Host, command: str) -> str:
