@@ -40,6 +40,8 @@ def with_section(text: str, body: str) -> str:
     first = _SECTION.search(text)
     before, after = (text[: first.start()], text[first.end() :]) if first else ("", text)
     before, after = _unmarked(before), _unmarked(after)
+    if before and not before.endswith("\n"):  # the end of its last line went with a marker
+        before += "\n"
     return f"{before}{BEGIN}\n{body}{END}\n\n{after}" if body else before + after
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.lobsterpot.section import sections, with_section, without_front_matter
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 B = "<!-- BEGIN rules of this host, kept by Lobsterpot -->"
@@ -52,6 +52,7 @@ PIECES = st.lists(st.sampled_from([B, E, "\n", "\r\n", "text", "- rule", B[:9], 
 
 
 @given(PIECES)
+@example(["text", B, "\n", B, "\n", E])
 def test_it_settles(pieces: list[str]) -> None:
     """Whatever the text was: one section with what is wanted in it, a second time changes nothing, and it can be removed for good."""
     once = with_section("".join(pieces), "- new\n")
