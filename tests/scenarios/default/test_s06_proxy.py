@@ -68,10 +68,17 @@ print(status)
 
 
 def test_allowed_domains_are_reached(arena: Arena) -> None:
-    """A name on the list and one below a wildcard, by HTTP and by a tunnel, end to end."""
-    assert fetch(arena, "http://public.arena.example/") == "arena public 198.51.100.10 80"
-    assert fetch(arena, "http://api.allowed.example/") == "arena public 198.51.100.10 80"
-    assert tunnel(arena, "public.arena.example:443") == "200 arena public 198.51.100.10 443"
+    """A name on the list and one below a wildcard, by HTTP and by a tunnel, end to end.
+
+    Each name has an address of either family; Squid takes the one that its resolver gives first (its `HappyConnOpener`).
+    """
+    by_http = {"arena public 198.51.100.10 80", "arena public6 2001:db8:51::10 80"}
+    assert fetch(arena, "http://public.arena.example/") in by_http
+    assert fetch(arena, "http://api.allowed.example/") in by_http
+    assert tunnel(arena, "public.arena.example:443") in {
+        "200 arena public 198.51.100.10 443",
+        "200 arena public6 2001:db8:51::10 443",
+    }
 
 
 DENIED = {
