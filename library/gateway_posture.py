@@ -184,8 +184,12 @@ EGRESS_LOADED = Path("/run/lobsterpot/egress.loaded")
 PROXY_USER = "lobsterpot-proxy"
 # What root's programs lock while somebody logs in, or the firewall or a package is changed. The role baseline closes it.
 LOCKED = tuple(map(Path, ("/run/utmp", "/var/log/wtmp", "/var/log/wtmp.db", "/var/log/lastlog", "/run/ufw.lock", "/var/cache/debconf")))
+# Names what the gateway's user holds ready for the gateway to run (role gateway).
+CLEAN_STATE = "/usr/local/lib/lobsterpot/clean-state"
 UFW_SETTINGS = Path("/etc/ufw/ufw.conf")
 OUTPUT_LIMIT = host.AUDIT_BYTES
+
+TOPICS = ("service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "state", "sandbox")
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
@@ -411,6 +415,9 @@ class Reader:
                 return [f"no sandbox can be started{within}: {' '.join(printable(words).split())}"]
         return []
 
+    def state(self) -> list[str]:
+        return posture.planted_problems(output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "--confined", CLEAN_STATE, "--check"))
+
     def ask_policy(self, folder: Path) -> Question | None:
         """Have the gateway hold its configuration against the policy; in `folder` both lie for its user to read."""
         try:
@@ -425,7 +432,13 @@ class Reader:
             folder.chmod(0o750)
             current, product = self.root / "current", self.command.name
             gateway = [current / "bin" / "node", current / "node_modules" / product / f"{product}.mjs"]
-            run_as = ["/usr/local/lib/lobsterpot/run-as-" + self.user, "env", *environment, f"OPENCLAW_CONFIG_PATH={folder}/openclaw.json"]
+            run_as = [
+                "/usr/local/lib/lobsterpot/run-as-" + self.user,
+                "--confined",
+                "env",
+                *environment,
+                f"OPENCLAW_CONFIG_PATH={folder}/openclaw.json",
+            ]
             return Question(*run_as, *map(str, gateway), "policy", "check", "--json")
         except (OSError, KeyError, ValueError):
             return None
@@ -485,8 +498,7 @@ def main() -> None:
         slow = {"audit": ask_audit(module.params, reader)}
         if module.params["policy"]:
             slow["policy"] = reader.ask_policy(Path(folder))
-        topics = ("service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox")
-        checks = {topic: in_time(getattr(reader, topic)) for topic in topics}
+        checks = {topic: in_time(getattr(reader, topic)) for topic in TOPICS}
         for topic, question in slow.items():
             checks[topic] = in_time(functools.partial(judge, reader, topic, question))
     problems = [problem for found in checks.values() for problem in found]

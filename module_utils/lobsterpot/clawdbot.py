@@ -22,7 +22,7 @@ _MODEL: dict[str, Any] = {
     "contextWindow": 128000,
     "maxTokens": 8192,
 }
-_LACKS = ("secrets", "telemetry", "discovery", "commands", "proxy")
+_LACKS = ("secrets", "telemetry", "discovery", "commands", "proxy", "cron")
 
 # Where it looks for the key of a provider that it knows: `resolveEnvApiKey` in its `dist/agents/model-auth.js`.
 _KEYS = {

@@ -116,6 +116,9 @@ def _gateway(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
         "discovery": {"mdns": {"mode": "off"}},
         "update": {"checkOnStart": False},
         "telemetry": {"enabled": False},
+        # Hooks of no release, and jobs that run scripts on the host.
+        "hooks": {"internal": {"enabled": False}},
+        "cron": {"triggers": {"enabled": False}},
         "logging": {"file": given["log_file"]},
         **({"proxy": {"proxyUrl": given["proxy_url"]}} if given["proxy_url"] else {}),
         **({"messages": {"groupChat": {"mentionPatterns": patterns}}} if patterns else {}),

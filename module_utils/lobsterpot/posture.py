@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .host import Listener
+from .terminal import printable
 
 # Clients that must listen to get an address: RFC 2131, RFC 8415.
 DHCP_CLIENT_PORTS = (68, 546)
@@ -195,3 +196,12 @@ def ban_problems(matches: str, names: str) -> list[str]:
     if names.strip() != "no":
         problems.append("fail2ban looks up names that stand in lines")
     return problems
+
+
+def planted_problems(said: str) -> list[str]:
+    """What is wrong by the words of `clean-state --check` (role gateway): a line for each thing that was found, and then `end`."""
+    *found, last = said.splitlines() or [""]
+    if last != "end":
+        return ["it could not be seen whether something is planted in the gateway's state: look at that directory and its database"]
+    mend = "Find out who put it there, remove it, and restart the gateway."
+    return [f"{printable(line)} is not the project's, and a start of the gateway or of a shell would run it. {mend}" for line in found]

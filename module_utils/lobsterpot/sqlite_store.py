@@ -45,7 +45,8 @@ _TABLES = {
     ),
 }
 _MAX_TEXT = 1 << 20
-_LOCKS = "/tmp/openclaw-state-locks-{uid}"  # noqa: S108 - the gateway's own place, used only when it is ours
+# Where the gateway's locks lie: with the project's unit (role gateway), and by itself. Used only when it is ours.
+_LOCKS = ("/run/openclaw/locks", "/tmp/openclaw-state-locks-{uid}")  # noqa: S108 - see above
 
 _never_closed: list[sqlite3.Connection] = []
 
@@ -211,15 +212,19 @@ class SqliteStore:
 
         A version that has none leaves no such file, and none is made.
         """
-        folder = Path(_LOCKS.format(uid=os.getuid()))
         name = hashlib.sha256(os.path.realpath(self._path).encode()).hexdigest()[:8]
-        path = folder / f"state-lifecycle.{name}.lock.sqlite"
-        try:
-            ours = all(status.st_uid == os.getuid() for status in (folder.lstat(), path.lstat()))
-        except FileNotFoundError:
-            return None
-        if not ours or folder.is_symlink() or path.is_symlink():
-            raise LobsterpotError(f"{path} does not belong to the gateway's user, or is a link. Find out who made it and remove it.")
+        for folder in (Path(place.format(uid=os.getuid())) for place in _LOCKS):
+            path = folder / f"state-lifecycle.{name}.lock.sqlite"
+            try:
+                ours = all(status.st_uid == os.getuid() for status in (folder.lstat(), path.lstat()))
+            except (FileNotFoundError, PermissionError):  # another user's gateway has the place
+                continue
+            if not ours or folder.is_symlink() or path.is_symlink():
+                raise LobsterpotError(f"{path} does not belong to the gateway's user, or is a link. Find out who made it and remove it.")
+            return self._locked(path)
+        return None
+
+    def _locked(self, path: Path) -> sqlite3.Connection:
         database = sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=self._wait, isolation_level=None)
         _never_closed.append(database)
         database.execute("PRAGMA journal_mode = MEMORY")

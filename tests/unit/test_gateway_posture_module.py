@@ -47,8 +47,10 @@ PRINTED = {
     "/usr/sbin/sshd -T": "permitemptypasswords no\ndenyusers daemon\n",
     "sudo -n": "User daemon is not allowed to run sudo on host.\n",
     "/usr/local/lib/lobsterpot/run-as-daemon podman": "0123456789ab\n",
+    "/usr/local/lib/lobsterpot/run-as-daemon --confined": "end\n",
 }
-TOPICS = ["service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account", "release", "files", "sandbox", "audit"]
+TOPICS = ["service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account"]
+TOPICS += ["release", "files", "state", "sandbox", "audit"]
 
 
 class Probe(http.server.BaseHTTPRequestHandler):
@@ -217,6 +219,21 @@ def test_a_host_in_order(run_module: RunModule, arguments: dict[str, Any]) -> No
             "",
             "sandbox",
             ["the sandbox image localhost/openclaw-sandbox:0123456789ab is not in the store of daemon"],
+        ),
+        (
+            "/usr/local/lib/lobsterpot/run-as-daemon --confined",
+            "/home/daemon/.openclaw/.env\nend\n",
+            "state",
+            [
+                "/home/daemon/.openclaw/.env is not the project's, and a start of the gateway or of a shell would run it. "
+                "Find out who put it there, remove it, and restart the gateway."
+            ],
+        ),
+        (
+            "/usr/local/lib/lobsterpot/run-as-daemon --confined",
+            "/home/daemon/.openclaw/.env\n",
+            "state",
+            ["it could not be seen whether something is planted in the gateway's state: look at that directory and its database"],
         ),
     ],
 )
@@ -412,10 +429,10 @@ def test_the_gateways_own_policy_check(run_module: RunModule, arguments: dict[st
     monkeypatch.setattr(gateway_posture, "Question", start)
     result = run_module("gateway_posture", {**arguments, "policy": {"gateway": {"auth": {"requireAuth": True}}}})
     assert result["problems"] == ["policy: gateway-non-loopback-bind: lan  permits"]
-    folder = started[1][4].removeprefix("OPENCLAW_CONFIG_PATH=").removesuffix("/openclaw.json")
+    folder = started[1][5].removeprefix("OPENCLAW_CONFIG_PATH=").removesuffix("/openclaw.json")
     current = f"{arguments['root']}/current"
     assert started[1] == (
-        "/usr/local/lib/lobsterpot/run-as-daemon",
+        *("/usr/local/lib/lobsterpot/run-as-daemon", "--confined"),
         *("env", "OPENCLAW_CONFIG_PATH=/etc/openclaw/openclaw.json", "X=1", f"OPENCLAW_CONFIG_PATH={folder}/openclaw.json"),
         *(f"{current}/bin/node", f"{current}/node_modules/openclaw/openclaw.mjs", "policy", "check", "--json"),
     )

@@ -327,7 +327,7 @@ def test_a_lock_that_is_let_go_in_time_is_waited_for(run_module: RunModule, tmp_
 def test_the_gateways_coordinator_is_respected(run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its commands hold a database of its own while they write, and while they replace the real one: then nobody else may write."""
     gateway = GatewayStore("sqlite", tmp_path / "state-dir")
-    monkeypatch.setattr(sqlite_store, "_LOCKS", str(tmp_path / "locks-{uid}"))
+    monkeypatch.setattr(sqlite_store, "_LOCKS", (str(tmp_path / "missing"), str(tmp_path / "locks-{uid}")))
     locks = tmp_path / f"locks-{os.getuid()}"
     locks.mkdir(0o700)
     monkeypatch.setattr(sqlite_store.hashlib, "sha256", FixedDigest)
