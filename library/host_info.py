@@ -17,6 +17,10 @@ options:
     description: The gateway's user.
     type: str
     required: true
+  home:
+    description: Home of that user, which need not exist.
+    type: path
+    required: true
   releases_dir:
     description: Directory of the installed releases; the link C(current) lies beside it.
     type: path
@@ -64,6 +68,7 @@ EXAMPLES = r"""
 - name: Preflight | Read the host
   host_info:
     user: openclaw
+    home: /home/openclaw
     releases_dir: /opt/openclaw/releases
     image: localhost/openclaw-sandbox
     port: 18789
@@ -130,6 +135,10 @@ releases:
   description: Ids of the installed releases.
   returned: always
   type: list
+open_parents:
+  description: Directories on the way to the home that somebody but root can change.
+  returned: always
+  type: list
 current:
   description: Id of the release in use, empty without one.
   returned: always
@@ -173,6 +182,7 @@ import os
 import platform
 import pwd
 import shutil
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -183,6 +193,7 @@ from ansible.module_utils.lobsterpot.errors import LobsterpotError
 
 ARGUMENT_SPEC = {
     "user": {"type": "str", "required": True},
+    "home": {"type": "path", "required": True},
     "releases_dir": {"type": "path", "required": True},
     "image": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
@@ -265,6 +276,19 @@ def user(name: str) -> dict[str, object]:
         "linger": Path(f"/var/lib/systemd/linger/{name}").exists(),
         "manager": Path(f"/run/user/{entry.pw_uid}/systemd/private").exists(),
     }
+
+
+def open_parents(home: Path) -> list[str]:
+    """Directories on the way to the user's home that somebody but root can change, as they are and as links lead to them."""
+    found = []
+    for parent in {*home.parents, *Path(os.path.realpath(home)).parents}:
+        try:
+            status = parent.lstat()
+        except FileNotFoundError:
+            continue
+        if status.st_uid != 0 or (not stat.S_ISLNK(status.st_mode) and status.st_mode & 0o022):
+            found.append(str(parent))
+    return sorted(found)
 
 
 def schedulers(name: str) -> dict[str, list[str]]:
@@ -366,6 +390,7 @@ def read(module: AnsibleModule) -> dict[str, object]:
         "clock": next((unit for unit in CLOCKS if Path(f"/lib/systemd/system/{unit}").exists()), ""),
         "ssh": ssh(module),
         "user": user(params["user"]),
+        "open_parents": open_parents(Path(params["home"])),
         "schedulers": schedulers(params["user"]),
         "releases": names(params["releases_dir"]),
         "current": current.readlink().name if current.is_symlink() else "",

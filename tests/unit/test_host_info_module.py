@@ -64,6 +64,7 @@ def host_info(monkeypatch: pytest.MonkeyPatch) -> Any:
 def arguments(tmp_path: Path) -> dict[str, Any]:
     return {
         "user": "no-such-user",
+        "home": "/home/daemon",
         "releases_dir": str(tmp_path / "releases"),
         "image": "localhost/openclaw-sandbox",
         "port": 18789,
@@ -294,3 +295,13 @@ def test_the_audit_begins_early(
     assert (run_module("host_info", arguments | {"audit": "/bin/true"}, check=check)["audit_began"] > 0) is begins
     assert [argv[0] for argv in begun] == ([] if check else ["systemd-run"])
     assert run_module("host_info", arguments | {"audit": "/no/such/command"})["audit_began"] == 0
+
+
+def test_a_home_below_a_directory_of_somebody_else(run_module: RunModule, arguments: dict[str, Any], tmp_path: Path) -> None:
+    """Each directory on the way that others can change is named, where a link leads to one, too; the home itself may be its user's."""
+    (tmp_path / "open/inner").mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "open/inner")
+    found = run_module("host_info", arguments | {"home": str(tmp_path / "link/home")})["open_parents"]
+    assert [path for path in found if path.startswith(str(tmp_path))] == [f"{tmp_path}/open"]
+    assert run_module("host_info", arguments | {"home": "/home/daemon"})["open_parents"] == []
