@@ -1,4 +1,4 @@
-"""docs/root-and-the-user.md names every place where root touches what the gateway's user owns: a new one fails here until it stands there."""
+"""docs/root-and-the-user.md names every place where root touches what the gateway's user owns. A new one fails here until it is named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ CODE = (
 CODE += ("library/*", "module_utils/lobsterpot/*")
 # The user's home, state and runtime directory, the locks, whoever acts as the user, and files that are made for it.
 TOUCHES = re.compile(
-    r"account_home|gateway_state\b|state_dir|/run/user/|__gateway_locks|run[-_]as\b|adoption_(as_user|tar|systemctl)|as_user\.|User=|owner: .*account_user|setpriv"
+    r"account_home|gateway_state\b|state_dir|/run/user/|__gateway_locks|run[-_]as\b|setpriv|User="
+    r"|adoption_(as_user|tar|systemctl)|as_user\.|owner: .*account_user"
 )
 ROW = re.compile(r"^\| `([^`]+)` \| (\d+) \|", re.M)
 
