@@ -78,6 +78,8 @@ DEFAULT: dict[str, Any] = {
     "discovery": {"mdns": {"mode": "off"}},
     "update": {"checkOnStart": False},
     "telemetry": {"enabled": False},
+    "hooks": {"internal": {"enabled": False}},
+    "cron": {"triggers": {"enabled": False}},
     "logging": {"file": "/home/openclaw/.openclaw/logs/gateway.log"},
     "agents": {"defaults": {"sandbox": SANDBOX}},
     "tools": {"elevated": {"enabled": False}},
@@ -462,6 +464,7 @@ CLAWDBOT_DEFAULT: dict[str, Any] = {
         }
     },
     "tools": {"elevated": {"enabled": False}},
+    "hooks": {"internal": {"enabled": False}},
     "browser": {"enabled": False},
     "canvasHost": {"enabled": False},
 }
