@@ -58,6 +58,11 @@ options:
   sandbox_scope: {type: str, default: session, choices: [session, agent, shared], description: The variable.}
   sandbox_workspace_access: {type: str, default: none, choices: [none, ro, rw], description: The variable.}
   secrets_file: {type: str, required: true, description: Where the gateway reads its secrets.}
+  unknown_variables:
+    description: Lines of the lookup plugin C(unknown_variables), told first, because a misspelled variable explains what follows.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -158,6 +163,7 @@ ARGUMENT_SPEC = {
     "sandbox_scope": {"type": "str", "default": "session", "choices": ["session", "agent", "shared"]},
     "sandbox_workspace_access": {"type": "str", "default": "none", "choices": ["none", "ro", "rw"]},
     "secrets_file": {"type": "str", "required": True},
+    "unknown_variables": TEXTS,
 }
 
 
@@ -169,7 +175,7 @@ def main() -> None:
     with problems.noted():
         made["lists"] = people.resolve(given["access_channels"], given["access_people"])
     config, wrong = policy(given, json.dumps(made))
-    lines = list(dict.fromkeys([*wrong, *problems.lines]))
+    lines = list(dict.fromkeys([*given["unknown_variables"], *wrong, *problems.lines]))
     if lines:
         module.fail_json(msg="\n".join([*lines, "Nothing was changed."]))
     module.exit_json(changed=False, config=config, variables=environment(config, given), **made)
