@@ -205,7 +205,12 @@ class Scene:
 
     def fill(self, text: str, loot: str = "") -> str:
         here = {"user": USER, "host4": self.host.ipv4, "host6": self.host.ipv6, "neighbour": self.neighbour, "ssh": self.ssh, "loot": loot}
-        here |= {"friend": str(self.actors.next_friend), "victim": str(self.actors.victim), "seconds": str(limits.ATTACK_ANSWER)}
+        here |= {
+            "friend": str(self.actors.next_friend),
+            "victim": str(self.actors.victim),
+            "seconds": str(limits.ATTACK_ANSWER),
+            "start": str(int(limits.CONDITION)),
+        }
         known = self.arena.addresses | here
         return READS.sub(lambda found: known.get(found[1], found[0]), text)
 
