@@ -126,7 +126,7 @@ def test_adopted(folder: Path) -> None:
     """The run that was broken off goes on, and the new gateway passes its own checks."""
     code, said = adopt(folder)
     assert code == 0, said[-3000:]
-    assert "all 12 checks passed" in said
+    assert "all 13 checks passed" in said
     assert "is adopted: the gateway runs as openclaw" in said
     assert TOKEN not in said
 

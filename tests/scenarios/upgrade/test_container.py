@@ -22,9 +22,9 @@ SSH = f"timeout {limits.SILENCE} bash -c 'exec 3<>/dev/tcp/127.0.0.1/2022'"
 @pytest.fixture(scope="module")
 def contained(model: Host) -> Iterator[Host]:
     """The host, its gateway moved into a container by a run that its own verify passed, and moved back."""
-    assert "all 12 checks passed" in playbook(*CONTAINER).stdout
+    assert "all 13 checks passed" in playbook(*CONTAINER).stdout
     yield model
-    assert "all 12 checks passed" in playbook().stdout
+    assert "all 13 checks passed" in playbook().stdout
     assert model.run(f"readlink /proc/$({PID})/exe").startswith("/opt/openclaw/releases/")
     assert model.run(f"readlink /proc/$({PID})/ns/user") == model.run("readlink /proc/self/ns/user")
     assert model.code(f"test -e {SCRIPT}") != 0
