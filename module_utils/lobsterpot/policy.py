@@ -16,6 +16,7 @@ from typing import Any
 from .agents import agents, model, providers
 from .channels import CHANNELS, EVERYBODY, Inventory, channels, reference, senders
 from .clawdbot import by_variable, clawdbot, names
+from .mention import refusal
 from .problems import Problems
 from .secrets import MIN_TOKEN_LENGTH, flatten
 from .section import unfit
@@ -30,9 +31,6 @@ _BUNDLED = ("telegram",)
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _FEWEST_RELEASES = 2
 _MEMORY = re.compile(r"[1-9][0-9]*[MG]")
-
-# The gateway ignores a pattern that repeats a group with a repetition in it (its documentation, channels/groups, "Mention gating notes").
-_NESTED_REPETITION = re.compile(r"\([^()]*[+*}][^()]*\)[+*{]")
 
 _TOKEN = "/gateway/token"  # noqa: S105 - its name, not the token
 _DISTINCT_IN_TOKEN = 8
@@ -126,14 +124,11 @@ def _gateway(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
 
 
 def _mention_patterns(patterns: list[str], problems: Problems) -> list[str]:
-    where = "gateway_mention_patterns"
     for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            problems.add(where, f"{pattern!r} is no regular expression: {error}.")
-        if not pattern.strip() or _NESTED_REPETITION.search(pattern):
-            problems.add(where, f"{pattern!r} would be ignored by the gateway: it is blank, or repeats a repetition.")
+        if wrong := refusal(pattern):
+            problems.add(
+                "gateway_mention_patterns", f"{pattern!r} {wrong}. The gateway reads it as JavaScript does, and would not see the mention."
+            )
     return patterns
 
 
