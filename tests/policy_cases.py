@@ -653,3 +653,84 @@ PATTERNS_READ_OTHERWISE = {
     "\\k<n>": "\\k, which means the letter k in JavaScript.",
     "\\2(pot)": "refers to a group 2",
 }
+
+# ---------------------------------------------------------------------------------------------------- text that the gateway would expand
+# Places where text of the inventory comes into the configuration: variables with ${HOME} in them, the keys that lead there, the text that
+# stands there. A gateway that reads it has the variable's text again.
+_OF_IMESSAGE: dict[str, Any] = {
+    "gateway_channels": {"imessage": {"dm_policy": "allowlist", "group_policy": "allowlist", "group_senders": ["eve"]}}
+}
+_OF_IMESSAGE |= {"access_people": {"eve": {"imessage": "${HOME}@example.org"}}}
+_OF_IMESSAGE |= {"access_channels": {"imessage": {"accounts": {"default": {"allow": ["eve"]}}}}}
+_SIGNAL = {"number": "+15550199", "server": "http://192.0.2.9:8080/${HOME}"}
+_RACK = {"rack": {"base_url": "http://192.0.2.10/${HOME}", "models": ["${HOME}"]}}
+EXPANDED: dict[str, tuple[dict[str, Any], tuple[str, ...], Any]] = {
+    "the secrets' file": (
+        {"secrets_file": "/run/${HOME}/secrets.json"},
+        ("secrets", "providers", "hostfile", "path"),
+        "/run/$${HOME}/secrets.json",
+    ),
+    "the log": ({"log_file": "/srv/${HOME}/gateway.log"}, ("logging", "file"), "/srv/$${HOME}/gateway.log"),
+    "a proxy": ({"proxy_url": "http://127.0.0.1:3128/${HOME}"}, ("proxy", "proxyUrl"), "http://127.0.0.1:3128/$${HOME}"),
+    "a provider's address": ({"gateway_model_providers": _RACK}, ("models", "providers", "rack", "baseUrl"), "http://192.0.2.10/$${HOME}"),
+    "a provider's models": (
+        {"gateway_model_providers": _RACK},
+        ("models", "providers", "rack", "models"),
+        [{"id": "$${HOME}", "name": "$${HOME}"}],
+    ),
+    "the model": ({"gateway_model": "rack/${HOME}"}, ("agents", "defaults", "model", "primary"), "rack/$${HOME}"),
+    "an agent's model": (
+        {"gateway_agents": {"clerk": {"model": "rack/${HOME}"}}},
+        ("agents", "entries", "clerk", "model"),
+        "rack/$${HOME}",
+    ),
+    "mention patterns": (
+        {"gateway_mention_patterns": ["pot${HOME}", "$${HOME}"]},
+        ("messages", "groupChat", "mentionPatterns"),
+        ["pot$${HOME}", "$$${HOME}"],
+    ),
+    "mounts": (
+        {"sandbox_mounts": {"/srv/${HOME}": "/books/${HOME}"}},
+        ("agents", "defaults", "sandbox", "docker", "binds"),
+        ["/srv/$${HOME}:/books/$${HOME}:ro"],
+    ),
+    "a sandbox's memory": ({"sandbox_memory": "${HOME}"}, ("agents", "defaults", "sandbox", "docker", "memory"), "$${HOME}"),
+    "the address of Telegram's API": (
+        {"gateway_channels": {"telegram": {"api_root": "http://192.0.2.9/${HOME}"}}, **TELEGRAM},
+        ("channels", "telegram", "apiRoot"),
+        "http://192.0.2.9/$${HOME}",
+    ),
+    "a number on Signal": (
+        {"gateway_channels": {"signal": {**_SIGNAL, "number": "${HOME}"}}},
+        ("channels", "signal", "account"),
+        "$${HOME}",
+    ),
+    "a server of Signal's": (
+        {"gateway_channels": {"signal": _SIGNAL}},
+        ("channels", "signal", "transport", "url"),
+        "http://192.0.2.9:8080/$${HOME}",
+    ),
+    "a program for iMessage": (
+        {"gateway_channels": {"imessage": {"program": "/opt/${HOME}/imsg"}}},
+        ("channels", "imessage", "cliPath"),
+        "/opt/$${HOME}/imsg",
+    ),
+    "an approved address": (_OF_IMESSAGE, ("channels", "imessage", "allowFrom"), ["$${HOME}@example.org"]),
+    "a sender in groups": (_OF_IMESSAGE, ("channels", "imessage", "groupAllowFrom"), ["$${HOME}@example.org"]),
+    "an owner of commands": (
+        {"gateway_command_owners": ["imessage:${HOME}@example.org"]},
+        ("commands", "ownerAllowFrom"),
+        ["imessage:$${HOME}@example.org"],
+    ),
+    "who may leave the sandbox": (
+        {"gateway_elevated_senders": {"imessage": ["${HOME}@example.org"]}},
+        ("tools", "elevated", "allowFrom", "imessage"),
+        ["$${HOME}@example.org"],
+    ),
+    "plugins": ({"gateway_plugins": ["${HOME}"]}, ("plugins", "allow"), ["$${HOME}"]),
+    "anything else": (
+        {"gateway_config_extra": {"ui": {"assistant": {"name": "${HOME} and $${HOME} of $HOME"}}}},
+        ("ui", "assistant", "name"),
+        "$${HOME} and $$${HOME} of $HOME",
+    ),
+}

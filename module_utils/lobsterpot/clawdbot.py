@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .literal import literal, walk
 from .problems import Problems
 from .senders import DEFAULT_ACCOUNT
 
@@ -51,12 +52,13 @@ def variable(pointer: str) -> str:
     return "CLAWDBOT_SECRET" + re.sub(r"[^A-Za-z0-9]", "_", pointer).upper()
 
 
-def names(config: str, given: Mapping[str, Any], pointers: Iterable[str]) -> dict[str, str]:
+def names(config: Mapping[str, Any], given: Mapping[str, Any], pointers: Iterable[str]) -> dict[str, str]:
     """Return the variables that its environment must hold, by name, each with the JSON pointer of the secret that it holds.
 
-    `config`: its configuration as text; a secret that it does not refer to is left out, but for the keys of providers that it knows.
+    A secret that its configuration does not refer to is left out, but for the keys of providers that it knows.
     """
-    referred = {variable(pointer): pointer for pointer in pointers if f"${{{variable(pointer)}}}" in config}
+    texts = {value for _, value in walk(config) if isinstance(value, str)}
+    referred = {variable(pointer): pointer for pointer in pointers if f"${{{variable(pointer)}}}" in texts}
     return referred | {_KEYS[name]: f"/models/{name}" for name in given["gateway_model_keys"] if name in _KEYS}
 
 
@@ -150,9 +152,9 @@ def _models(providers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def by_variable(value: Any) -> Any:
-    """Replace each reference to a secret by the variable that holds it."""
+    """Replace each reference to a secret by the variable that holds it; other text stays text."""
     if isinstance(value, Mapping):
         if set(value) == {"source", "provider", "id"}:
             return f"${{{variable(value['id'])}}}"
         return {key: by_variable(item) for key, item in value.items()}
-    return [by_variable(item) for item in value] if isinstance(value, list) else value
+    return [by_variable(item) for item in value] if isinstance(value, list) else literal(value)

@@ -16,6 +16,7 @@ from typing import Any
 from .agents import agents, model, providers
 from .channels import CHANNELS, EVERYBODY, Inventory, channels, reference, senders
 from .clawdbot import by_variable, clawdbot, names
+from .literal import check_keys, literal, walk
 from .mention import refusal
 from .problems import Problems
 from .secrets import MIN_TOKEN_LENGTH, flatten
@@ -67,19 +68,20 @@ def policy(given: Mapping[str, Any], beside: str = "") -> tuple[dict[str, Any], 
         config = merge(config, part)
     if given["gateway_product"] == "clawdbot":
         config = clawdbot(config, given, secrets, problems)
-        config = by_variable(merge(config, given["gateway_config_extra"]))
-    else:
-        config = merge(config, given["gateway_config_extra"])
+    merged = merge(config, given["gateway_config_extra"])
+    for name in ("gateway_channels", "gateway_config_extra"):
+        check_keys(name, given[name], problems)
     _check_extra(given, problems)
-    _check_secrets(secrets, json.dumps(config) + beside, problems)
-    return config, problems.lines
+    _check_secrets(secrets, json.dumps(merged) + beside, problems)
+    # The one way out: whatever it was made of, text of the inventory is text to the gateway.
+    return by_variable(merged) if given["gateway_product"] == "clawdbot" else literal(merged), problems.lines
 
 
 def environment(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
     """Return the secrets that the gateway takes from its environment, as name to JSON pointer: none, where it reads a file."""
     if given["gateway_product"] != "clawdbot":
         return {}
-    return names(json.dumps(config), given, (*_secrets(given, Problems()), _TOKEN))
+    return names(config, given, (*_secrets(given, Problems()), _TOKEN))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,21 +155,11 @@ def _plugins(given: Mapping[str, Any], reachable: Mapping[str, Any]) -> dict[str
     return {"plugins": made} if made else {}
 
 
-def _walk(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Give each single value with the keys that lead to it; what is in a list stands under the list's key."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _walk(item, (*path, str(key)))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _walk(item, path)
-    else:
-        yield path, value
-
-
 def _check_extra(given: Mapping[str, Any], problems: Problems) -> None:
     """Hold what is merged last to the same: nobody let in unasked, no tools on the host, no secret in the open."""
-    for path, value in _walk(given["gateway_config_extra"]):
+    for path, value in walk(given["gateway_config_extra"]):
+        if not path:
+            continue
         where = ".".join(("gateway_config_extra", *path))
         channel = path[1] if path[0] == "channels" and len(path) > 1 else ""
         anybody = (value == "open" and channel and path[-1] in _POLICY_KEYS) or (

@@ -204,6 +204,15 @@ class RealGateway:
         assert done.returncode == 0, done.stdout[-500:] + done.stderr[-1500:]
         return list(json.loads(done.stdout.splitlines()[-1]))
 
+    def function(self, name: str, calls: list[list[Any]]) -> list[Any]:
+        """Call one of its functions, in one process."""
+        command = [*self.node, str(ROOT / "tests" / "integration" / "real_function.mjs"), str(self.package), name]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=self.environment, input=json.dumps(calls), timeout=limits.GATEWAY
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return list(json.loads(done.stdout.splitlines()[-1]))
+
     def ask(self, *senders: str) -> list[str]:
         """Have its store take requests, as when strangers write; return their codes."""
         calls = [("upsertChannelPairingRequest", {"channel": "telegram", "id": sender, "accountId": "default"}) for sender in senders]

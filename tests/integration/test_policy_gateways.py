@@ -8,11 +8,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils
 import pytest
 
 from tests.integration.real_gateway import RealGateway
 from tests.lab import ROOT, limits
-from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, POLICIES
+from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, EXPANDED, POLICIES, VARIABLES
+
+ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+
+from ansible.module_utils.lobsterpot.policy import policy  # noqa: E402 - it lies on the path since the line above
 
 OPENCLAW = [{**DEFAULT, **differs} for _, differs in (CASES | POLICIES).values()]
 # All that each gateway shall accept.
@@ -53,3 +58,22 @@ def test_what_is_wrong_is_not_accepted(gateway: RealGateway) -> None:
         {"channels": {"slack": {"dmPolcy": "pairing"}}},
     ]
     assert [bool(words) for words in judged(gateway, [{**KINDS[gateway.kind][0], **part} for part in wrong])] == [True, True, True, True]
+
+
+def test_text_is_read_as_it_stands_in_the_inventory(gateway: RealGateway) -> None:
+    """S7: the gateway's own expansion gives back what the inventory says, wherever it says it, and never the variable's value."""
+    products = {"gateway_product": gateway.product}
+    configs = [policy({**VARIABLES, **given, **products, "gateway_command_owners": []})[0] for given, _, _ in EXPANDED.values()]
+    secrets = {"HOME": "/expanded", "CLAWDBOT_SECRET_GATEWAY_TOKEN": "of the token", "CLAWDBOT_SECRET_TELEGRAM_BOTTOKEN": "of the bot"}
+    read = gateway.function("resolveConfigEnvVars", [[config, secrets] for config in configs])
+    text = json.dumps(read)
+    assert "/expanded" not in text
+    assert text.count("${HOME}") == json.dumps(configs).count("$${HOME}")
+    assert "$$${HOME}" not in text
+
+
+def test_an_unescaped_text_is_expanded(gateway: RealGateway) -> None:
+    """Why it is escaped, and that the escape is the gateway's."""
+    texts = ["a${HOME}b", "a$${HOME}b", "$$${HOME}", "${${HOME}}", "$HOME", "${home}"]
+    expanded = ["a/expandedb", "a${HOME}b", "$${HOME}", "${/expanded}", "$HOME", "${home}"]
+    assert gateway.function("resolveConfigEnvVars", [[{"x": texts}, {"HOME": "/expanded"}]]) == [{"x": expanded}]

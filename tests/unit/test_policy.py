@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.lobsterpot.policy import environment, policy
 
-from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, POLICIES, VARIABLES, Case
+from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, EXPANDED, POLICIES, VARIABLES, Case
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule
@@ -107,6 +107,33 @@ def test_secrets_of_clawdbot_come_by_its_environment() -> None:
     }
     given["gateway_product"] = "openclaw"
     assert environment(policy(given)[0], given) == {}
+
+
+@pytest.mark.parametrize(("given", "path", "text"), EXPANDED.values(), ids=EXPANDED.keys())
+def test_text_is_not_expanded(given: dict[str, Any], path: tuple[str, ...], text: object) -> None:
+    """S7: no variable of the gateway's environment comes into its configuration by way of the inventory's text."""
+    value: Any = policy(variables(**given))[0]
+    for key in path:
+        value = value[key]
+    assert value == text
+
+
+def test_text_is_not_expanded_by_clawdbot() -> None:
+    """S7: whose environment holds the secrets: only references become variables."""
+    given = variables(
+        gateway_product="clawdbot",
+        gateway_mention_patterns=["pot${CLAWDBOT_SECRET_SPARE}"],
+        gateway_model_providers={"rack": {"base_url": "http://192.0.2.10/${CLAWDBOT_SECRET_GATEWAY_TOKEN}", "models": ["m"]}},
+        gateway_secrets={"spare": "test-of-no-use"},
+        gateway_config_extra={"ui": {"assistant": {"name": "${CLAWDBOT_SECRET_SPARE}"}}},
+    )
+    config, problems = policy(given)
+    assert problems == []
+    assert config["messages"]["groupChat"]["mentionPatterns"] == ["pot$${CLAWDBOT_SECRET_SPARE}"]
+    assert config["models"]["providers"]["rack"]["baseUrl"] == "http://192.0.2.10/$${CLAWDBOT_SECRET_GATEWAY_TOKEN}"
+    assert config["ui"]["assistant"]["name"] == "$${CLAWDBOT_SECRET_SPARE}"
+    assert config["gateway"]["auth"]["token"] == "${CLAWDBOT_SECRET_GATEWAY_TOKEN}"  # noqa: S105 - its name
+    assert environment(config, given) == {"CLAWDBOT_SECRET_GATEWAY_TOKEN": "/gateway/token"}
 
 
 def test_every_variable_has_a_case() -> None:
@@ -256,6 +283,21 @@ def test_the_role_passes_every_variable(run_module: RunModule) -> None:
             {"gateway_config_extra": {"agents": {"entries": {"x": {"sandbox": {"mode": "off"}}}}}},
             "gateway_config_extra.agents.entries.x.sandbox.mode: would run the agent's tools on the host.",
         ),
+        ({"gateway_config_extra": {"ui": {"$include": "/etc/passwd"}}}, "gateway_config_extra.ui.$include: would put a file of the host"),
+        ({"gateway_config_extra": {"$include": ["a.json"]}}, "gateway_config_extra.$include: would put a file of the host in here."),
+        ({"gateway_config_extra": {"x": [{"__proto__": {}}]}}, "gateway_config_extra.x.__proto__: is no name to the gateway."),
+        ({"gateway_config_extra": {"x": {"constructor": {"prototype": 1}}}}, "gateway_config_extra.x.constructor: is no name"),
+        ({"gateway_config_extra": {"x": {"prototype": 1}}}, "gateway_config_extra.x.prototype: is no name to the gateway."),
+        (
+            telegram(group_policy="allowlist", group_senders=["1"], groups={"__proto__": {}}),
+            "gateway_channels.telegram.groups.__proto__: is no name to the gateway.",
+        ),
+        (telegram(accounts={"__proto__": {}}), "gateway_channels.telegram.accounts.__proto__: is no name to the gateway."),
+        (
+            {"gateway_model_providers": {"__proto__": {"base_url": "http://h", "models": ["m"]}}},
+            "gateway_model_providers.__proto__: a provider's",
+        ),
+        ({"gateway_agents": {"__proto__": {}}}, "gateway_agents.__proto__: an agent's name needs small letters"),
         ({"gateway_config_extra": {"x": [{"apiKey": "k"}]}}, "gateway_config_extra.x.apiKey: holds a secret as plain text"),
     ],
 )
