@@ -107,8 +107,6 @@ variables:
   sample: {CLAWDBOT_SECRET_GATEWAY_TOKEN: /gateway/token}
 """
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import egress, people
 from ansible.module_utils.lobsterpot.policy import environment, policy
@@ -174,7 +172,7 @@ def main() -> None:
         made["egress"] = egress.policy(given["egress_mode"], given["egress_exceptions"], given["egress_domains"])
     with problems.noted():
         made["lists"] = people.resolve(given["access_channels"], given["access_people"])
-    config, wrong = policy(given, json.dumps(made))
+    config, wrong = policy(given, made)
     lines = list(dict.fromkeys([*given["unknown_variables"], *wrong, *problems.lines]))
     if lines:
         module.fail_json(msg="\n".join([*lines, "Nothing was changed."]))

@@ -734,3 +734,110 @@ EXPANDED: dict[str, tuple[dict[str, Any], tuple[str, ...], Any]] = {
         "$${HOME} and $$${HOME} of $HOME",
     ),
 }
+
+# ---------------------------------------------------------------------------------------------------- doors
+# Extras that the gateway takes without a word and that open what the variables keep closed; the line that says so.
+_LETS_IN = "lets anybody give orders"
+_LISTENS = "would have the gateway listen for others"
+_ON_HOST = "would run commands outside the sandbox"
+_WALLS = "would open the sandbox"
+_REFERENCE = {"source": "file", "provider": "hostfile", "id": "/gateway/token"}
+
+
+def _extra(path: str, value: Any) -> dict[str, Any]:
+    """A value at the end of a path."""
+    for key in reversed(path.split("/")):
+        value = {key: value}
+    return value
+
+
+DOORS: dict[str, tuple[dict[str, Any], str]] = {
+    f"{path} = {value!r}": (_extra(path, value), words)
+    for path, value, words in [
+        ("channels/telegram/allowFrom", [" *"], _LETS_IN),
+        ("channels/telegram/allowFrom", ["telegram:*"], _LETS_IN),
+        ("channels/telegram/groups/-7/allowFrom", ["*"], _LETS_IN),
+        ("channels/telegram/groups/-7/groupPolicy", "open", _LETS_IN),
+        ("channels/telegram/execApprovals/approvers", ["*"], _LETS_IN),
+        ("channels/defaults/groupPolicy", "open", _LETS_IN),
+        ("channels/discord/guilds/78/users", ["*"], _LETS_IN),
+        ("channels/discord/guilds/78/users", [], _LETS_IN),
+        ("channels/slack/channels/C0123ABCD", {"requireMention": False}, _LETS_IN),
+        ("commands/allowFrom/telegram", ["*"], _LETS_IN),
+        ("accessGroups/all", {"type": "message.senders", "members": {"telegram": ["*"]}}, _LETS_IN),
+        ("commands/ownerAllowFrom", ["telegram:1"], "decides who owns the gateway"),
+        ("commands/ownerAllowFrom", [], "decides who owns the gateway"),
+        ("gateway/bind", "lan", _LISTENS),
+        ("gateway/bind", "auto", _LISTENS),
+        ("gateway/mode", "remote", "decides where the gateway is"),
+        ("gateway/port", 18790, "has a variable of its own. Set gateway_port"),
+        ("gateway/reload/mode", "hybrid", "has a variable of its own. Set gateway_reload_mode"),
+        ("gateway/auth/mode", "none", "would let in whoever has no token"),
+        ("gateway/auth/allowTailscale", True, "would let in whoever has no token"),
+        ("gateway/tailscale/mode", "funnel", _LISTENS),
+        ("gateway/trustedProxies", ["192.0.2.1"], "would believe the headers of a proxy"),
+        ("gateway/allowRealIpFallback", True, "would believe a header"),
+        ("gateway/terminal/enabled", True, _ON_HOST),
+        ("gateway/controlUi/allowedOrigins", ["*"], "would let other web pages give orders"),
+        ("gateway/controlUi/dangerouslyAllowHostHeaderOriginFallback", True, "is dangerous in the gateway's own words"),
+        ("gateway/nodes/pairing/autoApproveCidrs", ["0.0.0.0/0"], "would let in machines unasked"),
+        ("discovery/mdns/mode", "full", _LISTENS),
+        ("channels/telegram/configWrites", True, "would let a chat change the configuration"),
+        ("channels/discord/dangerouslyAllowNameMatching", True, "is dangerous in the gateway's own words"),
+        ("hooks/gmail/allowUnsafeExternalContent", True, "is dangerous in the gateway's own words"),
+        ("env/shellEnv/enabled", True, "would read a shell's environment"),
+        ("tools/exec/host", "gateway", _ON_HOST),
+        ("tools/exec/host", "node", _ON_HOST),
+        ("tools/exec/applyPatch/workspaceOnly", False, _ON_HOST),
+        ("tools/elevated/enabled", True, _ON_HOST),
+        ("tools/elevated/allowFrom/telegram", ["1"], _ON_HOST),
+        ("agents/entries/x/tools/exec/host", "gateway", _ON_HOST),
+        ("agents/entries/x/tools/elevated/enabled", True, _ON_HOST),
+        ("commands/bash", True, _ON_HOST),
+        ("acp/enabled", True, _ON_HOST),
+        ("agents/defaults/sandbox/mode", "off", "would run the agent's tools on the host"),
+        ("agents/entries/x/sandbox/mode", "non-main", "would run the agent's tools on the host"),
+        ("agents/defaults/sandbox/backend", "docker", _WALLS),
+        ("agents/defaults/sandbox/docker/network", "bridge", _WALLS),
+        ("agents/entries/x/sandbox/docker/network", "bridge", _WALLS),
+        ("agents/defaults/sandbox/docker/readOnlyRoot", False, _WALLS),
+        ("agents/defaults/sandbox/docker/capDrop", [], _WALLS),
+        ("agents/defaults/sandbox/docker/user", "0:0", _WALLS),
+        ("agents/defaults/sandbox/docker/binds", ["/srv/x:/x:rw"], _WALLS),
+        ("agents/defaults/sandbox/docker/seccompProfile", "/srv/x.json", _WALLS),
+        ("agents/defaults/sandbox/docker/dangerouslyAllowReservedContainerTargets", True, _WALLS),
+        ("agents/defaults/sandbox/docker/memory", "0", "would take a limit away"),
+        ("agents/entries/x/sandbox/docker/memorySwap", "-1", "would take a limit away"),
+        ("agents/defaults/sandbox/browser/enabled", True, _WALLS),
+        ("agents/defaults/sandbox/workspaceRoot", "/srv/x", _WALLS),
+        ("secrets/providers/hostfile/path", "/srv/x.json", "has a variable of its own. Set gateway_secrets"),
+        ("messages/groupChat/mentionPatterns", ["(?i)pot"], "'(?i)pot' has flags of its own"),
+        ("agents/entries/x/groupChat/mentionPatterns", ["\\Apot"], "means the letter A"),
+        ("models/providers/rack", {"baseUrl": "https://k:s@example.org", "models": []}, "holds a secret as plain text"),
+        ("mcp/servers/x", {"url": "https://example.org", "headers": {"Authorization": "Bearer x"}}, "holds a secret as plain text"),
+        ("mcp/servers/x", {"command": "x", "env": {"OPENAI_API_KEY": "x"}}, "holds a secret as plain text"),
+    ]
+}
+# Extras that open nothing.
+HARMLESS: dict[str, dict[str, Any]] = {
+    f"{path} = {value!r}": _extra(path, value)
+    for path, value in [
+        ("channels/telegram/allowFrom", ["42"]),
+        ("channels/discord/guilds/78/users", ["4200042"]),
+        ("channels/discord/guilds/78", {"channels": {"7": {"users": ["4200042"]}}}),
+        ("gateway/bind", "loopback"),
+        ("gateway/auth/token", _REFERENCE),
+        ("gateway/auth/rateLimit/maxAttempts", 5),
+        ("tools/exec/host", "sandbox"),
+        ("tools/allow", ["*"]),
+        ("agents/entries/x/sandbox/mode", "all"),
+        ("agents/entries/x/sandbox/workspaceAccess", "ro"),
+        ("agents/defaults/sandbox/docker/pidsLimit", 20),
+        ("agents/defaults/sandbox/docker/env/LANG", "C"),
+        ("agents/defaults/sandbox/browser/enabled", False),
+        ("agents/defaults/contextTokens", 50000),
+        ("messages/groupChat/mentionPatterns", ["pot"]),
+        ("session/dmScope", "main"),
+        ("mcp/servers/x", {"url": "https://example.org/@x"}),
+    ]
+}

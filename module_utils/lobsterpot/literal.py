@@ -46,6 +46,13 @@ def walk(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield path, value
 
 
+def texts(value: object) -> Iterator[str]:
+    """Give each text, number and key in it, as a program reads them."""
+    for path, item in walk(value):
+        yield from path
+        yield str(item)
+
+
 def check_keys(variable: str, value: object, problems: Problems) -> None:
     """Note keys that are no names to the gateway, under the variable in which they stand."""
     for path, _ in walk(value):

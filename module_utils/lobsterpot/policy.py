@@ -8,15 +8,15 @@ Variables go by the names that they have in the inventory. The form of the confi
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .agents import agents, model, providers
-from .channels import CHANNELS, EVERYBODY, Inventory, channels, reference, senders
+from .channels import CHANNELS, Inventory, channels, reference, senders
 from .clawdbot import by_variable, clawdbot, names
-from .literal import check_keys, literal, walk
+from .guard import check
+from .literal import check_keys, literal, texts
 from .mention import refusal
 from .problems import Problems
 from .secrets import MIN_TOKEN_LENGTH, flatten
@@ -38,17 +38,11 @@ _DISTINCT_IN_TOKEN = 8
 _SHORTEST_SECRET = 8
 _PLACEHOLDER = re.compile(r"(change|replace|fill)[-_ ]?(me|this|in)\b|place ?holder|^your[-_ ]|^<.*>$|^(.)\3*$", re.IGNORECASE)
 
-# Keys of the gateway's configuration that hold a secret, a policy, the tools of an agent, a list of senders.
-_SECRET_KEY = re.compile(r"[A-Za-z]*([Tt]oken|[Aa]pi_?[Kk]ey|[Ss]ecret|[Pp]assword)")
-_POLICY_KEYS = ("dmPolicy", "groupPolicy", "policy")
-_TOOL_KEYS = ("allow", "alsoAllow", "profile")
-_LIST_KEYS = ("allowFrom", "groupAllowFrom", "ownerAllowFrom")
 
-
-def policy(given: Mapping[str, Any], beside: str = "") -> tuple[dict[str, Any], list[str]]:
+def policy(given: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], list[str]]:
     """Return the configuration, without the sandbox's image, and what is wrong with the variables, a line for each.
 
-    beside: what else is made of the variables, as text; no secret may stand in it, as none may in the configuration.
+    beside: what else is made of the variables; no secret may stand in it, as none may in the configuration.
     """
     problems = Problems()
     secrets = _secrets(given, problems)
@@ -71,8 +65,8 @@ def policy(given: Mapping[str, Any], beside: str = "") -> tuple[dict[str, Any], 
     merged = merge(config, given["gateway_config_extra"])
     for name in ("gateway_channels", "gateway_config_extra"):
         check_keys(name, given[name], problems)
-    _check_extra(given, problems)
-    _check_secrets(secrets, json.dumps(merged) + beside, problems)
+    check(merged, config, given, problems)
+    _check_secrets(secrets, list(texts([merged, beside])), problems)
     # The one way out: whatever it was made of, text of the inventory is text to the gateway.
     return by_variable(merged) if given["gateway_product"] == "clawdbot" else literal(merged), problems.lines
 
@@ -155,30 +149,6 @@ def _plugins(given: Mapping[str, Any], reachable: Mapping[str, Any]) -> dict[str
     return {"plugins": made} if made else {}
 
 
-def _check_extra(given: Mapping[str, Any], problems: Problems) -> None:
-    """Hold what is merged last to the same: nobody let in unasked, no tools on the host, no secret in the open."""
-    for path, value in walk(given["gateway_config_extra"]):
-        if not path:
-            continue
-        where = ".".join(("gateway_config_extra", *path))
-        channel = path[1] if path[0] == "channels" and len(path) > 1 else ""
-        anybody = (value == "open" and channel and path[-1] in _POLICY_KEYS) or (
-            value == EVERYBODY and any(key in _LIST_KEYS for key in path)
-        )
-        if anybody and channel not in given["access_open_confirmed"]:
-            problems.add(where, "lets anybody give orders to a program that runs commands. Name senders one by one.")
-        if path[-2:] == ("sandbox", "mode") and value == "off":
-            problems.add(where, "would run the agent's tools on the host. Choose with sandbox_mode.")
-        if given["gateway_runtime"] == "container" and ("sandbox" in path or (path[0] in ("agents", "tools") and path[-1] in _TOOL_KEYS)):
-            problems.add(where, "in a container there is no sandbox. Name tools in gateway_container_tools, one by one.")
-        if isinstance(value, str) and _SECRET_KEY.fullmatch(path[-1]):
-            problems.add(
-                where,
-                "holds a secret as plain text: it would lie in the configuration and in Ansible's output. "
-                "Put it into gateway_secrets and refer to it: {source: file, provider: hostfile, id: /NAME}.",
-            )
-
-
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Give each value that is no mapping, with the keys that lead to it."""
     for key, value in tree.items():
@@ -203,7 +173,7 @@ def _secrets(given: Mapping[str, Any], problems: Problems) -> dict[str, str]:
     return found
 
 
-def _check_secrets(secrets: Mapping[str, str], config: str, problems: Problems) -> None:
+def _check_secrets(secrets: Mapping[str, str], written: Iterable[str], problems: Problems) -> None:
     for pointer, value in secrets.items():
         if pointer == _TOKEN:
             if len(value) < MIN_TOKEN_LENGTH or len(set(value)) < _DISTINCT_IN_TOKEN:
@@ -216,7 +186,7 @@ def _check_secrets(secrets: Mapping[str, str], config: str, problems: Problems) 
             problems.add(
                 pointer, f"is a placeholder or shorter than {_SHORTEST_SECRET} characters. Set the secret, from vault or the environment."
             )
-        if value in config:
+        if any(value.strip() in text for text in written):
             problems.add(
                 pointer, "stands in the configuration as plain text too. Refer to it there: {source: file, provider: hostfile, id: ...}."
             )

@@ -13,11 +13,11 @@ import pytest
 
 from tests.integration.real_gateway import RealGateway
 from tests.lab import ROOT, limits
-from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, EXPANDED, POLICIES, VARIABLES
+from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, DOORS, EXPANDED, HARMLESS, POLICIES, VARIABLES
 
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.lobsterpot.policy import policy  # noqa: E402 - it lies on the path since the line above
+from ansible.module_utils.lobsterpot.policy import merge, policy  # noqa: E402 - it lies on the path since the line above
 
 OPENCLAW = [{**DEFAULT, **differs} for _, differs in (CASES | POLICIES).values()]
 # All that each gateway shall accept.
@@ -77,3 +77,11 @@ def test_an_unescaped_text_is_expanded(gateway: RealGateway) -> None:
     texts = ["a${HOME}b", "a$${HOME}b", "$$${HOME}", "${${HOME}}", "$HOME", "${home}"]
     expanded = ["a/expandedb", "a${HOME}b", "$${HOME}", "${/expanded}", "$HOME", "${home}"]
     assert gateway.function("resolveConfigEnvVars", [[{"x": texts}, {"HOME": "/expanded"}]]) == [{"x": expanded}]
+
+
+def test_doors_are_doors(tmp_path: Path) -> None:
+    """The gateway itself takes each without a word, so nobody but the policy would say one; what is harmless can be written at all."""
+    gateway = RealGateway("sqlite", tmp_path / "state")
+    extras = {name: extra for name, (extra, _) in DOORS.items()} | HARMLESS
+    found = judged(gateway, [merge(DEFAULT, extra) for extra in extras.values()])
+    assert {name: words for name, words in zip(extras, found, strict=True) if words} == {}

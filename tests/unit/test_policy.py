@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.lobsterpot.policy import environment, policy
 
-from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, EXPANDED, POLICIES, VARIABLES, Case
+from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, DOORS, EXPANDED, HARMLESS, POLICIES, VARIABLES, Case
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunModule
@@ -334,3 +334,100 @@ def test_the_open_door_needs_its_channels_name() -> None:
     extra = {"channels": {"telegram": {"dmPolicy": "open", "allowFrom": ["*"]}}}
     assert policy(variables(gateway_config_extra=extra, access_open_confirmed=["telegram"]))[1] == []
     assert len(policy(variables(gateway_config_extra=extra, access_open_confirmed=["whatsapp"]))[1]) == 2
+
+
+@pytest.mark.parametrize(("extra", "words"), DOORS.values(), ids=DOORS.keys())
+def test_no_door_is_opened_unseen(extra: dict[str, Any], words: str) -> None:
+    """S14: what the gateway would take without a word is judged in the merged configuration, and named by its path there."""
+    problems = policy(variables(gateway_config_extra=extra))[1]
+    assert [problem for problem in problems if words in problem and problem.startswith("gateway_config_extra.")], problems
+
+
+@pytest.mark.parametrize("extra", HARMLESS.values(), ids=HARMLESS.keys())
+def test_what_opens_nothing_is_taken(extra: dict[str, Any]) -> None:
+    assert policy(variables(gateway_config_extra=extra))[1] == []
+
+
+def test_a_door_is_judged_with_what_the_variables_say() -> None:
+    """The merged configuration counts: what a variable says may stand in the extra too, and what it says cannot be taken back."""
+    same = {"tools": {"elevated": {"enabled": True, "allowFrom": {"telegram": ["1"]}}}}
+    assert policy(variables(gateway_elevated_senders={"telegram": ["1"]}, gateway_config_extra=same))[1] == []
+    denied = {"gateway_tool_deny": ["exec", "cron"], "gateway_tool_profile": "minimal"}
+    lines = policy(variables(**denied, gateway_config_extra={"tools": {"deny": ["cron"], "profile": "full"}}))[1]
+    assert [line.partition(",")[0] for line in lines] == [
+        "gateway_config_extra.tools.profile: drops 'minimal'",
+        "gateway_config_extra.tools.deny: drops 'exec'",
+    ]
+    more = {"tools": {"deny": ["cron", "exec", "pdf"]}}
+    assert policy(variables(**denied, gateway_config_extra=more))[1] == []
+    mounted = {"agents": {"defaults": {"sandbox": {"docker": {"binds": ["/srv/books:/books:ro", "/etc:/etc:ro"]}}}}}
+    lines = policy(variables(sandbox_mounts={"/srv/books": "/books"}, gateway_config_extra=mounted))[1]
+    assert [line.partition(":")[0] for line in lines] == ["gateway_config_extra.agents.defaults.sandbox.docker.binds"]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"gateway": None},
+        {"gateway": {"bind": None}},
+        {"gateway": {"auth": {"token": None}}},
+        {"agents": []},
+        {"agents": {"defaults": {"sandbox": None}}},
+        {"tools": "none"},
+        {"tools": {"elevated": None}},
+        {"commands": None},
+        {"secrets": None},
+        {"gateway": {"bind": {"x": "loopback"}}},
+        {"gateway": {"port": {}}},
+    ],
+    ids=json.dumps,
+)
+def test_nothing_of_the_role_is_thrown_away(extra: dict[str, Any]) -> None:
+    """S14: an empty or misshapen extra would take the protections with it."""
+    lines = policy(variables(gateway_config_extra=extra))[1]
+    assert [line for line in lines if line.startswith("gateway_config_extra.")], lines
+
+
+def test_read_only_stays_read_only() -> None:
+    """No tool and no writable workspace comes in by way of the extra."""
+    for path, extra in {
+        "tools.allow": {"tools": {"allow": ["exec"]}},
+        "tools.alsoAllow": {"tools": {"alsoAllow": ["exec"]}},
+        "agents.entries.x.tools.allow": {"agents": {"entries": {"x": {"tools": {"allow": ["exec"]}}}}},
+        "agents.entries.x.sandbox.workspaceAccess": {"agents": {"entries": {"x": {"sandbox": {"workspaceAccess": "rw"}}}}},
+        "channels.telegram.groups.-7.tools.alsoAllow": {"channels": {"telegram": {"groups": {"-7": {"tools": {"alsoAllow": ["exec"]}}}}}},
+    }.items():
+        lines = policy(variables(gateway_read_only=True, gateway_config_extra=extra))[1]
+        assert [line.partition(":")[0] for line in lines] == [f"gateway_config_extra.{path}"]
+
+
+def test_a_confirmed_channel_may_be_open_in_every_way() -> None:
+    """The named confirmation, and that it is for talking alone."""
+    extra = {"channels": {"discord": {"groupPolicy": "open", "guilds": {"78": {}}, "allowFrom": ["*"]}}}
+    assert policy(variables(gateway_config_extra=extra, access_open_confirmed=["discord"]))[1] == []
+    more = {"channels": {"discord": {"execApprovals": {"approvers": ["*"]}}}}
+    assert len(policy(variables(gateway_config_extra=more, access_open_confirmed=["discord"]))[1]) == 1
+
+
+@pytest.mark.parametrize(
+    "secret", ["schlüssel-von-niemand", 'key-with-"quotes"-of-no-bot', "back\\slash\\of-no-bot", "tab\tof-no-bot", "🦞-of-no-bot-🦞"]
+)
+def test_a_secret_is_found_whatever_is_in_it(secret: str) -> None:
+    """S7: in values and keys of what comes out, as a program reads them; the text of JSON would say it otherwise."""
+    refused = "/x: stands in the configuration as plain text too."
+    for written in ({"x": f"a {secret} b"}, {"x": [{secret: 1}]}, {"x": {"y": [secret]}}):
+        problems = policy(variables(gateway_secrets={"x": secret}, gateway_config_extra=written))[1]
+        assert [line for line in problems if line.startswith(refused)], problems
+    # With the line's end that a file has.
+    assert policy(variables(gateway_secrets={"x": f"{secret}\n"}, gateway_config_extra={"x": secret}))[1]
+
+
+def test_a_secret_is_found_beside_the_configuration(run_module: RunModule) -> None:
+    """S7: in the allowlists and the exceptions, too."""
+    secret = "schlüssel-von-niemand"  # noqa: S105 - of nobody
+    for given in (
+        {"access_channels": {"tlon": {"accounts": {"default": {"allow": [secret]}}}}},
+        {"egress_exceptions": [{"address": "192.0.2.1", "port": 80, "protocol": "tcp", "comment": secret}]},
+    ):
+        failed = run_module("gateway_policy", {**variables(gateway_secrets={"x": secret}), **given}, fails=True)
+        assert failed["msg"].startswith("/x: stands in the configuration as plain text too.")

@@ -66,7 +66,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
             "gateway_channels.signal.dm_policy: allowlist with nobody on it",
             "gateway_command_owners: 'somebody' must be CHANNEL:SENDER",
             "gateway_command_owners: '*' lets everybody in",
-            "gateway_mention_patterns: '[pot' is no regular expression",
+            "gateway_mention_patterns: '[pot' lacks a ]",
             "/models/anthropic: is a placeholder",
             "gateway_config_extra.channels.telegram.groupPolicy: lets anybody give orders",
             "gateway_agent_rules: each rule is one line of plain text",
