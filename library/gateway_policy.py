@@ -100,6 +100,12 @@ lists:
   returned: success
   type: list
   elements: dict
+notes:
+  description: What is no mistake and yet may not be meant, a line for each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["gateway_model: anthropic has no key in gateway_model_keys, so it may not answer."]
 variables:
   description: Secrets that the gateway takes from its environment, as the variable's name to the secret's JSON pointer.
   returned: success
@@ -109,6 +115,7 @@ variables:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lobsterpot import egress, people
+from ansible.module_utils.lobsterpot.agents import notes
 from ansible.module_utils.lobsterpot.policy import environment, policy
 from ansible.module_utils.lobsterpot.problems import Problems
 
@@ -168,6 +175,8 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(ARGUMENT_SPEC, supports_check_mode=True)
     given, made, problems = module.params, dict[str, object](), Problems()
+    if given["egress_mode"] == "allowlist" or given["proxy_url"]:
+        problems.address("egress_proxy_url", given["proxy_url"], "the address of the proxy, as the role has it", "http://127.0.0.1:3128")
     with problems.noted():
         made["egress"] = egress.policy(given["egress_mode"], given["egress_exceptions"], given["egress_domains"])
     with problems.noted():
@@ -176,7 +185,7 @@ def main() -> None:
     lines = list(dict.fromkeys([*given["unknown_variables"], *wrong, *problems.lines]))
     if lines:
         module.fail_json(msg="\n".join([*lines, "Nothing was changed."]))
-    module.exit_json(changed=False, config=config, variables=environment(config, given), **made)
+    module.exit_json(changed=False, config=config, notes=notes(given), variables=environment(config, given), **made)
 
 
 if __name__ == "__main__":

@@ -700,11 +700,6 @@ EXPANDED: dict[str, tuple[dict[str, Any], tuple[str, ...], Any]] = {
         ("channels", "telegram", "apiRoot"),
         "http://192.0.2.9/$${HOME}",
     ),
-    "a number on Signal": (
-        {"gateway_channels": {"signal": {**_SIGNAL, "number": "${HOME}"}}},
-        ("channels", "signal", "account"),
-        "$${HOME}",
-    ),
     "a server of Signal's": (
         {"gateway_channels": {"signal": _SIGNAL}},
         ("channels", "signal", "transport", "url"),

@@ -23,6 +23,13 @@ DM_POLICIES = ("pairing", "allowlist", "open", "disabled")
 GROUP_POLICIES = ("disabled", "allowlist", "open")
 EVERYBODY = "*"
 
+# Settings with a form of their own, and what they look like.
+_ADDRESSES = {"api_root": "https://telegram.example.org", "server": "http://192.0.2.9:8080"}
+_FORMS = {
+    "number": (re.compile(r"\+[0-9]{5,20}"), "a number with its country, such as '+15551234567'"),
+    "remote_host": (re.compile(r"(\w[\w.-]*@)?\w[\w.:-]*"), "HOST or USER@HOST"),
+}
+
 _COMMON = ("enabled", "dm_policy", "group_policy", "groups", "group_senders", "require_mention")
 _GROUP = ("require_mention",)
 
@@ -122,11 +129,21 @@ class _Account:
                 )
         for name, key in self.form.settings.items():
             if name in self.wishes:
-                value = self.problems.text(f"{self.where}.{name}", self.wishes[name], "text")
+                value = self._setting(name)
                 made[key] = {"kind": "external-native", "url": value} if key == "transport" else value
             elif enabled and name in self.form.needed:
                 self.problems.add(self.where, f"needs {name}.")
         return made
+
+    def _setting(self, name: str) -> str:
+        where, wish = f"{self.where}.{name}", self.wishes[name]
+        if name in _ADDRESSES:
+            return self.problems.address(where, wish, "the address of a server", _ADDRESSES[name])
+        value = self.problems.text(where, wish, "text")
+        form, words = _FORMS.get(name, (re.compile(".*"), ""))
+        if value and not form.fullmatch(value):
+            self.problems.add(where, f"must be {words}.")
+        return value
 
     def _direct(self) -> dict[str, Any]:
         policy = self.problems.choice(f"{self.where}.dm_policy", self.wishes.get("dm_policy", "pairing"), DM_POLICIES)

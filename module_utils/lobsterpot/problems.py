@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .errors import LobsterpotError
+
+_ADDRESS = re.compile(r"(?i)https?://(\[[0-9a-f:.]+\]|\w[\w.-]*)(:[0-9]{1,5})?(/[^\s?#]*)?")
 
 
 class Problems:
@@ -58,6 +61,13 @@ class Problems:
             return value
         self.add(where, f"must be {form}.")
         return ""
+
+    def address(self, where: str, value: object, form: str, example: str) -> str:
+        """The address of a server, without a login and without questions."""
+        text = self.text(where, value, form)
+        if text and not _ADDRESS.fullmatch(text):
+            self.add(where, f"is no address such as {example}; a key in it would be no secret.")
+        return text
 
     def choice(self, where: str, value: object, allowed: Sequence[str]) -> str:
         if isinstance(value, str) and value in allowed:

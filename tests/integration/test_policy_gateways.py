@@ -17,7 +17,8 @@ from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, DOORS
 
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.lobsterpot.policy import merge, policy  # noqa: E402 - it lies on the path since the line above
+from ansible.module_utils.lobsterpot.agents import PROVIDERS  # noqa: E402 - it lies on the path since the line above
+from ansible.module_utils.lobsterpot.policy import merge, policy  # noqa: E402
 
 OPENCLAW = [{**DEFAULT, **differs} for _, differs in (CASES | POLICIES).values()]
 # All that each gateway shall accept.
@@ -85,3 +86,26 @@ def test_doors_are_doors(tmp_path: Path) -> None:
     extras = {name: extra for name, (extra, _) in DOORS.items()} | HARMLESS
     found = judged(gateway, [merge(DEFAULT, extra) for extra in extras.values()])
     assert {name: words for name, words in zip(extras, found, strict=True) if words} == {}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "previous"])
+def test_providers_that_need_no_address(kind: str, tmp_path: Path) -> None:
+    """Why a key for another one is refused before a host is touched: the gateway refuses it when it starts."""
+    gateway = RealGateway(kind, tmp_path / "state")
+    key = {"apiKey": {"source": "file", "provider": "hostfile", "id": "/x"}}
+    configs = [{**DEFAULT, "models": {"providers": {name: key}}} for name in (*PROVIDERS, "antropic")]
+    refused = [words for words in judged(gateway, configs) if words]
+    assert len(refused) == 1
+    assert refused[0][0].startswith("models.providers.antropic.baseUrl: custom model providers must declare baseUrl")
+
+
+def test_addresses_that_are_none(tmp_path: Path) -> None:
+    """Why they are refused before a host is touched, too."""
+    gateway = RealGateway("sqlite", tmp_path / "state")
+    wrong: list[dict[str, Any]] = [
+        {"channels": {"telegram": {"apiRoot": "//"}}},
+        {"channels": {"signal": {"transport": {"kind": "external-native", "url": "no"}}}},
+        {"proxy": {"proxyUrl": " "}},
+        {"proxy": {"proxyUrl": "socks5://127.0.0.1:3128"}},
+    ]
+    assert [bool(words) for words in judged(gateway, [{**DEFAULT, **part} for part in wrong])] == [True, True, True, True]

@@ -176,9 +176,14 @@ def test_the_module(run_module: RunModule) -> None:
     """What is to be opened is part of the policy, in check mode too; what cannot be is refused readably, together with all else."""
     paths = {"account_home": "/home/openclaw", "log_file": "/x", "secrets_file": "/y"}
     arguments = {**paths, "egress_mode": "allowlist", "egress_exceptions": [MODEL], "egress_domains": ["api.anthropic.com"]}
+    arguments["proxy_url"] = "http://127.0.0.1:3128"
     for check in (False, True):
         result = run_module("gateway_policy", arguments, check=check)
         assert result["egress"] == {"mode": "allowlist", "exceptions": [{"family": "ip", **MODEL}], "domains": ["api.anthropic.com"]}
+    for blank in ("", " ", "no", "//", "socks5://127.0.0.1:3128"):
+        failed = run_module("gateway_policy", {**arguments, "proxy_url": blank}, fails=True)
+        assert failed["msg"].startswith("egress_proxy_url: ")
+        assert failed["msg"].endswith("\nNothing was changed.")
     wrong = {**paths, "egress_exceptions": [{**MODEL, "address": "0.0.0.0/0"}], "gateway_port": 80}
     lines = run_module("gateway_policy", wrong, fails=True)["msg"].splitlines()
     assert [line.partition(" ")[0] for line in lines] == ["gateway_port:", "egress_exceptions[0].address:", "Nothing"]

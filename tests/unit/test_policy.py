@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from ansible.module_utils.lobsterpot.agents import notes
 from ansible.module_utils.lobsterpot.policy import environment, policy
+from jinja2 import ChainableUndefined, Environment
 
 from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, DOORS, EXPANDED, HARMLESS, POLICIES, VARIABLES, Case
 
@@ -261,6 +263,38 @@ def test_the_role_passes_every_variable(run_module: RunModule) -> None:
         ),
         ({"gateway_model_providers": {"rack": {"base_url": "http://example.org"}}}, "gateway_model_providers.rack.models: names no model."),
         ({"gateway_model_providers": {"rack": {"base": "x"}}}, "gateway_model_providers.rack.base: unknown, did you mean base_url?"),
+        (
+            {"gateway_model_keys": {"antropic": "test-key-of-no-account"}},
+            "gateway_model_keys.antropic: openclaw knows no such provider. Did you mean anthropic? Say where it is in",
+        ),
+        ({"gateway_model_keys": {"rack": "test-key-of-no-account"}}, "gateway_model_keys.rack: openclaw knows no such provider."),
+        (
+            {"gateway_model_providers": {"rack": {"base_url": "//", "models": ["m"]}}},
+            "gateway_model_providers.rack.base_url: is no address",
+        ),
+        (telegram(api_root="//"), "gateway_channels.telegram.api_root: is no address such as https://telegram.example.org"),
+        (telegram(api_root=" "), "gateway_channels.telegram.api_root: must be the address of a server."),
+        (telegram(api_root="http://"), "gateway_channels.telegram.api_root: is no address"),
+        (telegram(api_root="api.telegram.org"), "gateway_channels.telegram.api_root: is no address"),
+        (telegram(api_root="http://bot:s@example.org"), "gateway_channels.telegram.api_root: is no address"),
+        (telegram(api_root="https://example.org/?token=s"), "gateway_channels.telegram.api_root: is no address"),
+        (telegram(accounts={"work": {"api_root": "//"}}), "gateway_channels.telegram.accounts.work.api_root: is no address"),
+        (
+            {"gateway_channels": {"signal": {"number": "+15550100", "server": "no"}}},
+            "gateway_channels.signal.server: is no address such as http://192.0.2.9:8080",
+        ),
+        (
+            {"gateway_channels": {"signal": {"number": "no", "server": "http://192.0.2.9"}}},
+            "gateway_channels.signal.number: must be a number with its country",
+        ),
+        (
+            {"gateway_channels": {"signal": {"number": 15550100, "server": "http://192.0.2.9"}}},
+            "gateway_channels.signal.number: must be text.",
+        ),
+        (
+            {"gateway_channels": {"imessage": {"remote_host": "-oProxyCommand=x"}}},
+            "gateway_channels.imessage.remote_host: must be HOST or USER@HOST.",
+        ),
         ({"gateway_agents": {"Clerk": {}}}, "gateway_agents.Clerk: an agent's name needs small letters"),
         ({"gateway_agents": {"clerk": {"routes": ["telegram"]}}}, "gateway_agents.clerk.routes.telegram: unknown"),
         ({"gateway_agents": {"clerk": {"routes": ["telegram/wrok"]}}, **telegram()}, "gateway_agents.clerk.routes.telegram.wrok: unknown"),
@@ -431,3 +465,51 @@ def test_a_secret_is_found_beside_the_configuration(run_module: RunModule) -> No
     ):
         failed = run_module("gateway_policy", {**variables(gateway_secrets={"x": secret}), **given}, fails=True)
         assert failed["msg"].startswith("/x: stands in the configuration as plain text too.")
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        ({}, []),
+        ({"gateway_model": "anthropic/m", "gateway_model_keys": {"anthropic": "k"}}, []),
+        ({"gateway_model": "anthropic/m"}, ["gateway_model: anthropic has no key in gateway_model_keys, so it may not answer."]),
+        ({"gateway_model": "ollama/m"}, []),
+        ({"gateway_model": "rack/m", "gateway_model_providers": {"rack": {}}}, []),
+        ({"gateway_model": "anthropic/m", "gateway_config_extra": {"models": {"providers": {"anthropic": {"apiKey": {"id": "/x"}}}}}}, []),
+        (
+            {"gateway_agents": {"clerk": {"model": "openai/m"}, "x": {}}},
+            ["gateway_agents.clerk.model: openai has no key in gateway_model_keys, so it may not answer."],
+        ),
+        (
+            {"gateway_model": "anthropic/m", "gateway_model_keys": {"anthropic": "k", "openai": "k"}},
+            ["gateway_model_keys.openai: no model uses this key."],
+        ),
+        (
+            {
+                "gateway_model": "anthropic/m",
+                "gateway_model_keys": {"anthropic": "k", "openai": "k", "groq": "k"},
+                "gateway_agents": {"clerk": {"model": "groq/m"}},
+                "gateway_config_extra": {"agents": {"defaults": {"memorySearch": {"provider": "openai"}}}},
+            },
+            [],
+        ),
+        # Without a model of its own the gateway takes one that it has a key for.
+        ({"gateway_model_keys": {"openai": "k"}}, []),
+    ],
+    ids=json.dumps,
+)
+def test_what_may_not_be_meant_is_noted(given: dict[str, Any], lines: list[str]) -> None:
+    """No mistake, so it stops no run."""
+    assert notes(variables(**given)) == lines
+
+
+def test_notes_stand_in_the_summary(run_module: RunModule) -> None:
+    """The operator reads them at the end of the run."""
+    made = run_module("gateway_policy", variables(gateway_model="anthropic/m"))
+    assert made["notes"] == ["gateway_model: anthropic has no key in gateway_model_keys, so it may not answer."]
+    shown = Environment(undefined=ChainableUndefined, autoescape=False, trim_blocks=True)  # noqa: S701 - text, not HTML
+    shown.tests |= {"skipped": lambda _: False}
+    text = (PROJECT / "roles/verify/templates/summary.txt.j2").read_text()
+    summary = shown.from_string(text).render(gateway_policy=made, egress_mode="guarded", gateway_model_keys={}, gateway_channels={})
+    assert f"\n  Attention      {made['notes'][0]}\n" in summary
+    assert "Attention" not in shown.from_string(text).render(gateway_policy={"notes": []}, egress_mode="guarded")

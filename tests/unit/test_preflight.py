@@ -76,6 +76,19 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert "office.example" not in said
 
 
+@pytest.mark.parametrize("proxy", [" ", "no", "//", 'http://192.0.2.1"; x'])
+def test_a_proxy_that_is_none_is_refused(tmp_path: Path, proxy: str) -> None:
+    """S14: a blank one too, which would stand in apt's configuration."""
+    code, said = preflight(tmp_path, HOST, baseline_apt_proxy=proxy)
+    assert code != 0
+    assert "is no address such as http://192.0.2.1:3142. Nothing was changed." in " ".join(said.split())
+
+
+def test_a_proxy_is_taken(tmp_path: Path) -> None:
+    code, said = preflight(tmp_path, HOST, baseline_apt_proxy="http://proxy.example.org:3142/")
+    assert code == 0, said
+
+
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
