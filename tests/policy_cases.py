@@ -757,6 +757,7 @@ DOORS: dict[str, tuple[dict[str, Any], str]] = {
         ("channels/defaults/groupPolicy", "open", _LETS_IN),
         ("channels/discord/guilds/78/users", ["*"], _LETS_IN),
         ("channels/discord/guilds/78/users", [], _LETS_IN),
+        ("channels/discord/guilds/78/users", [" "], _LETS_IN),
         ("channels/slack/channels/C0123ABCD", {"requireMention": False}, _LETS_IN),
         ("commands/allowFrom/telegram", ["*"], _LETS_IN),
         ("accessGroups/all", {"type": "message.senders", "members": {"telegram": ["*"]}}, _LETS_IN),

@@ -212,7 +212,7 @@ def _rooms(path: Keys, settings: Any, key: str) -> Iterator[Door]:
 
 
 def _named(room: Mapping[str, Any]) -> bool:
-    return bool(room.get("users") or room.get("roles"))
+    return any(str(name).strip() for key in ("users", "roles") for name in room.get(key) or ())
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

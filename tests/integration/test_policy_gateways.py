@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.policy_cases import CASES, CLAWDBOT, CLAWDBOT_DEFAULT, DEFAULT, DOORS
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.lobsterpot.agents import PROVIDERS  # noqa: E402 - it lies on the path since the line above
+from ansible.module_utils.lobsterpot.literal import literal  # noqa: E402
 from ansible.module_utils.lobsterpot.policy import merge, policy  # noqa: E402
 
 OPENCLAW = [{**DEFAULT, **differs} for _, differs in (CASES | POLICIES).values()]
@@ -78,6 +80,13 @@ def test_an_unescaped_text_is_expanded(gateway: RealGateway) -> None:
     texts = ["a${HOME}b", "a$${HOME}b", "$$${HOME}", "${${HOME}}", "$HOME", "${home}"]
     expanded = ["a/expandedb", "a${HOME}b", "$${HOME}", "${/expanded}", "$HOME", "${home}"]
     assert gateway.function("resolveConfigEnvVars", [[{"x": texts}, {"HOME": "/expanded"}]]) == [{"x": expanded}]
+
+
+def test_every_text_is_read_back(gateway: RealGateway) -> None:
+    """Texts at random, the same in each run: escaped by the code and read by the gateway they are what they were."""
+    choice = random.Random(19)  # noqa: S311 - nothing secret
+    texts = ["".join(choice.choices(["$", "{", "}", "HOME", "A_1", "a", "${HOME}", "$${HOME}", "\n"], k=8)) for _ in range(5000)]
+    assert gateway.function("resolveConfigEnvVars", [[literal(texts), {"HOME": "/expanded"}]]) == [texts]
 
 
 def test_doors_are_doors(tmp_path: Path) -> None:

@@ -377,6 +377,27 @@ def test_no_door_is_opened_unseen(extra: dict[str, Any], words: str) -> None:
     assert [problem for problem in problems if words in problem and problem.startswith("gateway_config_extra.")], problems
 
 
+@pytest.mark.parametrize(
+    ("extra", "line"),
+    [
+        (
+            {"agents": {"list": [{"id": "x", "sandbox": {"mode": "off"}}]}},
+            "agents.list.sandbox.mode: would run the agent's tools on the host.",
+        ),
+        ({"agents": {"list": [{"id": "x", "tools": {"exec": {"host": "gateway"}}}]}}, "agents.list.tools.exec.host: would run commands"),
+        ({"channels": {"slack": {"dm": {"policy": "open"}}}}, "channels.slack.dm.policy: lets anybody give orders"),
+        ({"channels": {"slack": {"dm": {"allowFrom": [" *"]}}}}, "channels.slack.dm.allowFrom: lets anybody give orders"),
+        ({"channels": {"discord": {"guilds": {"78": {}}}}}, "channels.discord.guilds.78: lets anybody give orders"),
+        ({"gateway": {"bind": "lan"}}, "gateway.bind: would have the gateway listen for others"),
+        ({"canvasHost": {"enabled": True}}, "canvasHost.enabled: would have the gateway listen for others"),
+    ],
+)
+def test_no_door_of_clawdbot_is_opened_unseen(extra: dict[str, Any], line: str) -> None:
+    """In its words, lists of agents included."""
+    problems = policy(variables(gateway_product="clawdbot", gateway_config_extra=extra))[1]
+    assert [problem for problem in problems if problem.startswith(f"gateway_config_extra.{line}")], problems
+
+
 @pytest.mark.parametrize("extra", HARMLESS.values(), ids=HARMLESS.keys())
 def test_what_opens_nothing_is_taken(extra: dict[str, Any]) -> None:
     assert policy(variables(gateway_config_extra=extra))[1] == []
