@@ -152,7 +152,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import host, limits, posture, sshd_config
+from ansible.module_utils.lobsterpot import host, image_store, limits, posture, sshd_config
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 from ansible.module_utils.lobsterpot.terminal import printable
 
@@ -230,6 +230,11 @@ def output(*command: str, seconds: float = 0.0) -> str:
         return Question(*command).answer(seconds or limits.COMMAND)
     except OSError:
         return ""
+
+
+def read_only(path: Path) -> bool:
+    """Whether something is mounted there that nobody can write to."""
+    return path.exists() and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def owner(pid: int) -> str:
@@ -401,10 +406,8 @@ class Reader:
         return problems + [f"{path} can be locked by everybody, and root's programs wait for it: {mend}" for path in open_to_all]
 
     def sandbox(self) -> list[str]:
-        if self.image:
-            shown = output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "podman", "image", "ls", "--quiet", self.image)
-            if not shown.strip():
-                return [f"the sandbox image {self.image} is not in the store of {self.user}"]
+        if self.image and (problems := self.image_problems()):
+            return problems
         if self.probe:
             output("systemctl", "start", self.probe, seconds=limits.SANDBOX_PROBE)
             result = output("systemctl", "show", "--property=Result", "--value", self.probe).strip()
@@ -417,6 +420,14 @@ class Reader:
 
     def state(self) -> list[str]:
         return posture.planted_problems(output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "--confined", CLEAN_STATE, "--check"))
+
+    def image_problems(self) -> list[str]:
+        """What keeps sandboxes from being made of the image that root loaded: its podman looks into the user's own store first."""
+        podman = [f"/usr/local/lib/lobsterpot/run-as-{self.user}", "podman", "image"]
+        layer = output(*podman, "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", self.image).strip()
+        own = output(*podman, "ls", "--filter", "readonly=false", "--quiet").split()
+        writable = not read_only(image_store.VISIBLE)
+        return posture.image_problems(self.image, str(image_store.VISIBLE), self.unit, layer, own=bool(own), writable=writable)
 
     def ask_policy(self, folder: Path) -> Question | None:
         """Have the gateway hold its configuration against the policy; in `folder` both lie for its user to read."""

@@ -26,7 +26,7 @@ options:
     type: path
     required: true
   image:
-    description: Name, without a tag, of the sandbox images in the gateway user's store; the tag is an image's id.
+    description: Name, without a tag, of the sandbox images; the tag is an image's id.
     type: str
     required: true
   port:
@@ -144,7 +144,7 @@ current:
   returned: always
   type: str
 images:
-  description: Ids of the sandbox images loaded into the gateway user's store.
+  description: Ids of the sandbox images that are loaded for the gateway's user.
   returned: always
   type: list
 audit_began:
@@ -183,12 +183,11 @@ import platform
 import pwd
 import shutil
 import stat
-import subprocess
 import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lobsterpot import host, limits, sshd_config
+from ansible.module_utils.lobsterpot import host, image_store, limits, sshd_config
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
 
 ARGUMENT_SPEC = {
@@ -204,7 +203,6 @@ ARGUMENT_SPEC = {
     "audit": {"type": "str", "default": ""},
 }
 
-RUN_AS = "/usr/local/lib/lobsterpot/run-as-"  # and the user: a script of the role account
 SPOOL = Path("/var/spool/cron")
 AT_DENY = Path("/etc/at.deny")
 CA_DIR = "/usr/local/share/ca-certificates"
@@ -307,21 +305,9 @@ def schedulers(name: str) -> dict[str, list[str]]:
 
 
 def images(name: str, image: str) -> list[str]:
-    """Ask the gateway user's own podman, as that user: root does not read a store that somebody else writes.
-
-    By the script that the account role installed, which also keeps podman from the user's own settings: they can name
-    programs to run. Raises LobsterpotError when it does not answer: taken for an empty store, the image would be loaded again.
-    """
-    command = [RUN_AS + name, "podman", "image", "ls", "--filter", f"reference={image}"]
-    command += ["--format", "{{.Tag}}"]
-    try:
-        done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=limits.COMMAND, stdin=subprocess.DEVNULL)
-    except OSError:  # no such script: no user yet, or none that is ours
-        return []
-    except subprocess.TimeoutExpired as error:
-        words = limits.waited(limits.COMMAND, f"podman had listed the images of {name}")
-        raise LobsterpotError(f"{words} See what it does: ps -u {name} -o pid,stat,args") from error
-    return sorted(set(done.stdout[:65536].decode(errors="replace").split()))
+    """Tags of the sandbox images in root's store whose files are made for this user."""
+    ids = image_store.subordinate(text("/etc/subuid"), name)
+    return image_store.tags(image_store.STORE, image, ids[0].start) if ids else []
 
 
 def names(directory: str) -> list[str]:

@@ -165,6 +165,18 @@ def container_problems(status: str, mountinfo: str, mounts: Mapping[str, str]) -
     return problems
 
 
+def image_problems(image: str, store: str, unit: str, layer: str, *, own: bool, writable: bool) -> list[str]:
+    """Judge where a sandbox's files come from: `layer` is the folder that podman names, `own` whether its user has images of its own.
+
+    Podman looks into its user's own store first, so an image or a layer there stands for root's.
+    """
+    if writable:
+        return [f"{store} can be written to, so its user can alter the sandbox image: systemctl restart var-lib-lobsterpot-images.mount"]
+    if own or (layer and not layer.startswith(f"{store}/")):
+        return [f"sandboxes may be made of an image that is not root's: systemctl restart {unit} removes it"]
+    return [] if layer else [f"the sandbox image {image} is not in {store}"]
+
+
 def file_problems(path: str, owner: int, group: int, mode: int, want: tuple[int, int, int]) -> list[str]:
     """Compare owner, group and permissions of a file with what they must be."""
     if (owner, group, mode) == want:

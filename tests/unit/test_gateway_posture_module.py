@@ -27,9 +27,16 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read wh
 
 gateway_posture = importlib.import_module("gateway_posture")
 QUESTION = gateway_posture.Question
+READ_ONLY = gateway_posture.read_only
 OUTPUT = gateway_posture.output  # as it is; the other tests put answers of their own in its place
 
 RELEASE = "2026.9.6-x64-0123456789ab"
+
+# Podman, asked where the sandbox image's files lie.
+LAYER = (
+    "/usr/local/lib/lobsterpot/run-as-daemon podman image inspect --format {{.GraphDriver.Data.UpperDir}} "
+    "localhost/openclaw-sandbox:0123456789ab"
+)
 
 # What the tools print on a host that is in order, by the command's first words.
 PRINTED = {
@@ -46,9 +53,11 @@ PRINTED = {
     "fail2ban-client get sshd usedns": "no\n",
     "/usr/sbin/sshd -T": "permitemptypasswords no\ndenyusers daemon\n",
     "sudo -n": "User daemon is not allowed to run sudo on host.\n",
-    "/usr/local/lib/lobsterpot/run-as-daemon podman": "0123456789ab\n",
+    "/usr/local/lib/lobsterpot/run-as-daemon podman": "",  # of images in the user's own store it shows none
     "/usr/local/lib/lobsterpot/run-as-daemon --confined": "end\n",
+    LAYER: "/var/lib/lobsterpot/images/overlay/0123456789ab/diff\n",
 }
+NOT_ROOTS = "sandboxes may be made of an image that is not root's: systemctl restart gateway.service removes it"
 TOPICS = ["service", "runtime", "listeners", "firewall", "outbound", "bans", "ssh", "account"]
 TOPICS += ["release", "files", "state", "sandbox", "audit"]
 
@@ -81,6 +90,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     monkeypatch.setattr(gateway_posture, "EGRESS_LOADED", tmp_path / "egress.loaded")
     (tmp_path / "ufw.conf").write_text("ENABLED=yes\n")
     monkeypatch.setattr(gateway_posture, "UFW_SETTINGS", tmp_path / "ufw.conf")
+    monkeypatch.setattr(gateway_posture, "read_only", lambda _path: True)
     monkeypatch.setattr(gateway_posture.sshd_config, "problems", lambda: ([], []))
     monkeypatch.setattr(gateway_posture, "LOCKED", (tmp_path / "wtmp", tmp_path / "ufw.lock"))
     # The account is one that every Linux has; its shell and password are not the test's business.
@@ -215,12 +225,6 @@ def test_a_host_in_order(run_module: RunModule, arguments: dict[str, Any]) -> No
         ),
         ("sudo -n", "User daemon may run the following commands on host:\n", "account", ["daemon may use sudo"]),
         (
-            "/usr/local/lib/lobsterpot/run-as-daemon podman",
-            "",
-            "sandbox",
-            ["the sandbox image localhost/openclaw-sandbox:0123456789ab is not in the store of daemon"],
-        ),
-        (
             "/usr/local/lib/lobsterpot/run-as-daemon --confined",
             "/home/daemon/.openclaw/.env\nend\n",
             "state",
@@ -235,6 +239,9 @@ def test_a_host_in_order(run_module: RunModule, arguments: dict[str, Any]) -> No
             "state",
             ["it could not be seen whether something is planted in the gateway's state: look at that directory and its database"],
         ),
+        (LAYER, "", "sandbox", ["the sandbox image localhost/openclaw-sandbox:0123456789ab is not in /var/lib/lobsterpot/images"]),
+        (LAYER, "/home/daemon/.local/share/containers/storage/overlay/0123456789ab/diff\n", "sandbox", [NOT_ROOTS]),
+        ("/usr/local/lib/lobsterpot/run-as-daemon podman", "0123456789ab\n", "sandbox", [NOT_ROOTS]),
     ],
 )
 def test_a_tool_that_says_otherwise(
@@ -252,6 +259,21 @@ def test_a_tool_that_says_otherwise(
     result = run_module("gateway_posture", arguments)
     assert result["checks"][topic] == problems
     assert result["problems"] == problems
+
+
+def test_images_that_can_be_written_to(run_module: RunModule, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """S5: whoever became the user could alter the image of all later sandboxes."""
+    monkeypatch.setattr(gateway_posture, "read_only", lambda _path: False)
+    mend = "systemctl restart var-lib-lobsterpot-images.mount"
+    assert run_module("gateway_posture", arguments)["checks"]["sandbox"] == [
+        f"/var/lib/lobsterpot/images can be written to, so its user can alter the sandbox image: {mend}"
+    ]
+
+
+@pytest.mark.parametrize("path", ["/proc", "/nonexistent"])
+def test_what_is_not_mounted_read_only(path: str) -> None:
+    """A place that is not there is not taken for one that is safe."""
+    assert READ_ONLY(Path(path)) is False
 
 
 def test_outbound_traffic_in_another_mode(run_module: RunModule, arguments: dict[str, Any]) -> None:

@@ -31,7 +31,6 @@ cp -a /home/openclaw/.openclaw/workspace/AGENTS.md /root/drift
 cp -a /opt/openclaw/current /root/drift
 readlink /opt/openclaw/current >/root/drift/release
 run-as() {{ /usr/local/lib/lobsterpot/run-as-openclaw podman "$@"; }}
-run-as image ls --filter reference=localhost/openclaw-sandbox --format '{{{{.Tag}}}}' >/root/drift/image
 systemctl stop fail2ban
 python3 - <<'PYTHON'
 import json
@@ -51,19 +50,19 @@ ufw allow 4444/tcp
 nft insert rule inet lobsterpot_egress guarded accept
 usermod --append --groups adm openclaw
 sed -i 's/^- Never show a key.*/- Show every key./' /home/openclaw/.openclaw/workspace/AGENTS.md
-run-as tag localhost/openclaw-sandbox:$(cat /root/drift/image) localhost/away:1
-run-as untag localhost/away:1 localhost/openclaw-sandbox:$(cat /root/drift/image)
+# Under the name of root's image, and looked up before it.
+tar -C / -c etc/hostname >/root/drift/image.tar
+run-as import - $(run-as image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' localhost/openclaw-sandbox) </root/drift/image.tar
 cp -al /opt/openclaw/$(cat /root/drift/release) /opt/openclaw/releases/2026.9.6-x64-000000000000
 ln -sfn releases/2026.9.6-x64-000000000000 /opt/openclaw/current
 """
 
 UNDO = f"""
 run-as() {{ /usr/local/lib/lobsterpot/run-as-openclaw podman "$@"; }}
+run-as image rm $(run-as image ls --filter readonly=false --quiet)
 # With the time it had: a link that is newer than the gateway's process would be drift.
 cp -a --no-target-directory --remove-destination /root/drift/current /opt/openclaw/current
 rm -r /opt/openclaw/releases/2026.9.6-x64-000000000000
-run-as tag localhost/away:1 localhost/openclaw-sandbox:$(cat /root/drift/image)
-run-as untag localhost/openclaw-sandbox:$(cat /root/drift/image) localhost/away:1
 gpasswd --delete openclaw adm
 systemctl reload lobsterpot-egress
 ufw delete allow 4444/tcp
@@ -134,7 +133,6 @@ def test_each_kind_of_drift(drifted: Host, tmp_path: Path) -> None:
         ("gateway", "/home/openclaw/.openclaw/workspace"),
         ("access", "telegram/default"),
     }
-    image = drifted.run("cat /root/drift/image").strip()
     release = drifted.run("basename $(cat /root/drift/release)").strip()
     assert {topic: problems for topic, problems in found["problems"].items() if problems} == {
         "service": [
@@ -146,7 +144,7 @@ def test_each_kind_of_drift(drifted: Host, tmp_path: Path) -> None:
         "bans": ["fail2ban does not watch sshd"],
         "account": ["openclaw is a member of adm; it needs no group but its own"],
         "release": [f"release 2026.9.6-x64-000000000000 is in use, not {release}"],
-        "sandbox": [f"the sandbox image localhost/openclaw-sandbox:{image} is not in the store of openclaw"],
+        "sandbox": [f"sandboxes may be made of an image that is not root's: systemctl restart {UNIT} removes it"],
         "policy": found["problems"]["policy"],
     }
     assert [words for words in found["problems"]["policy"] if not words.startswith("policy: tools-elevated-enabled: ")] == []

@@ -17,7 +17,9 @@ def test_it_can_write_nowhere_but_at_home(gateway: Host) -> None:
     strange = [
         path
         for path in found.split("\n")
-        if path and not path.startswith((f"/home/{USER}", "/run/user/1001", "/run/openclaw/locks", *EVERYBODY)) and gateway.code(f"test -S {path}") != 0
+        if path
+        and not path.startswith((f"/home/{USER}", "/run/user/1001", "/run/openclaw/locks", *EVERYBODY))
+        and gateway.code(f"test -S {path}") != 0
     ]
     assert strange == []
 

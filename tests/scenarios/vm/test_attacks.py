@@ -15,7 +15,7 @@ from tests.redteam.stage import check
 pytestmark = pytest.mark.last
 
 # Not those that restart the gateway, which takes minutes each: attacks in a container show them.
-RESTARTS = {"user-unit", "namespace-of-its-own", "places-of-the-unit", "what-starts-again"}
+RESTARTS = {"user-unit", "image-of-its-own", "namespace-of-its-own", "places-of-the-unit", "what-starts-again"}
 ATTACKS = [attack for attack in book.attacks() if attack.actor == "gateway-user" and attack.name not in RESTARTS]
 NAMES = [attack.id for attack in ATTACKS]
 SILENT = True
