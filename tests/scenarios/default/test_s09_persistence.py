@@ -52,7 +52,7 @@ def test_nobody_logs_in_as_it(gateway: Host) -> None:
         # What was planted is good: a shell that reads it runs it.
         assert gateway.as_user("bash --rcfile ~/.bashrc -ic true; test -e ~/was-run")[0] == 0
     finally:
-        gateway.as_user(f"cd; rm -f was-run; sed -i /was-run/d {files}")
+        gateway.as_user(f"cd; rm -f was-run; sed -i /was-run/d {files}; find {files} -empty -delete")
 
 
 def test_no_compiled_code_is_kept(gateway: Host) -> None:
