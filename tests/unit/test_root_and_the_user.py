@@ -7,15 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 DOCUMENT = Path("docs/root-and-the-user.md")
-CODE = (
-    "roles/*/tasks/**/*",
-    "roles/*/handlers/**/*",
-    "roles/*/vars/**/*",
-    "roles/*/templates/**/*",
-    "roles/*/files/**/*",
-    "playbooks/**/*",
-)
-CODE += ("library/*", "module_utils/lobsterpot/*")
+IN_ROLES = ("tasks", "handlers", "vars", "templates", "files")
+CODE = [*(f"roles/*/{folder}/**/*" for folder in IN_ROLES), "playbooks/**/*", "library/*", "module_utils/lobsterpot/*"]
 # The user's home, state and runtime directory, the locks, whoever acts as the user, and files that are made for it.
 TOUCHES = re.compile(
     r"account_home|gateway_state\b|state_dir|/run/user/|__gateway_locks|run[-_]as\b|setpriv|User="
