@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import LobsterpotError
-from .people import PEOPLE, resolve, senders_of
+from .people import resolve, senders_of
 from .problems import Problems
 from .senders import DEFAULT_ACCOUNT, account_name
 
@@ -36,10 +36,10 @@ _GROUP = ("require_mention",)
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel: how its senders look, which secrets it needs, where groups stand, and its settings by our name and the gateway's."""
+    """One channel: which secrets it needs, where groups stand and how one is named, and its settings by our name and the gateway's."""
 
-    sender: re.Pattern[str]
-    example: str
+    group: re.Pattern[str]
+    group_example: str
     secrets: tuple[str, ...] = ()
     groups: str = "groups"
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -50,22 +50,19 @@ class Channel:
         return (*_COMMON, *self.settings)
 
 
+# How a group is named in the configuration. Source: each channel's documentation in the release, `docs/channels/`, under its groups.
 CHANNELS = {
-    "telegram": Channel(re.compile(r"\d{1,20}"), "123456789", ("botToken",), settings={"api_root": "apiRoot"}),
-    "whatsapp": Channel(re.compile(r"\d{5,20}"), "+15551234567"),
+    "telegram": Channel(re.compile(r"-[1-9][0-9]{0,19}"), "-1001234567890", ("botToken",), settings={"api_root": "apiRoot"}),
+    "whatsapp": Channel(re.compile(r"[0-9-]{5,40}@g\.us"), "120363012345678901@g.us"),
     "signal": Channel(
-        re.compile(r"\+\d{5,20}|uuid:[0-9a-f-]{36}"),
-        "+15551234567",
+        re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}"),
+        "the group's ID as signal-cli lists it, in base64",
         settings={"number": "account", "server": "transport"},
         needed=("number", "server"),
     ),
-    "imessage": Channel(
-        re.compile(r"\+\d{5,20}|[^@\s]+@[^@\s]+|chat_(id|guid|identifier):\S+"),
-        "+15551234567 or ada@example.org",
-        settings={"program": "cliPath", "remote_host": "remoteHost"},
-    ),
-    "discord": Channel(re.compile(r"\d{5,25}"), "123456789012345678", ("token",), groups="guilds"),
-    "slack": Channel(re.compile(r"[UW][A-Z0-9]{5,20}"), "U0123ABCD", ("botToken", "appToken"), groups="channels"),
+    "imessage": Channel(re.compile(r"[0-9]{1,19}"), "42, the chat_id", settings={"program": "cliPath", "remote_host": "remoteHost"}),
+    "discord": Channel(re.compile(r"[1-9][0-9]{4,24}"), "123456789012345678, the guild's ID", ("token",), groups="guilds"),
+    "slack": Channel(re.compile(r"[CG][A-Z0-9]{5,20}"), "C0123ABCD", ("botToken", "appToken"), groups="channels"),
 }
 
 
@@ -84,15 +81,11 @@ def reference(pointer: str) -> dict[str, str]:
     return {"source": "file", "provider": "hostfile", "id": pointer}
 
 
-def senders(channel: str, wanted: Sequence[str], people: Mapping[str, Any], where: str, problems: Problems) -> list[str]:
+def senders(channel: str, wanted: object, people: Mapping[str, Any], where: str, problems: Problems) -> list[str]:
     """Return people and senders in the form of the channel's configuration; note those that no sender can be."""
-    form = CHANNELS[channel]
     found: list[str] = []
     with problems.noted():
         found = senders_of(people, wanted, channel, where)
-    for sender in found:
-        if not form.sender.fullmatch(sender):
-            problems.add(where, f"{sender!r} is no sender of {channel}. It looks like {form.example}, or is a name in {PEOPLE}.")
     return [f"+{sender}" if channel == "whatsapp" else sender for sender in found]
 
 
@@ -172,17 +165,13 @@ class _Account:
         if not allow:
             self.problems.add(f"{self.where}.dm_policy", f"allowlist with nobody on it. Name somebody in {where}, or choose disabled.")
             return []
-        return senders(
-            self.channel, self.problems.texts(where, allow, "a list of people and senders"), self.inventory.people, where, self.problems
-        )
+        return senders(self.channel, allow, self.inventory.people, where, self.problems)
 
     def _groups(self) -> dict[str, Any]:
         policy = self.problems.choice(f"{self.where}.group_policy", self.wishes.get("group_policy", "disabled"), GROUP_POLICIES)
         wanted = self.wishes.get("group_senders", [])
         where = f"{self.where}.group_senders"
-        named = senders(
-            self.channel, self.problems.texts(where, wanted, "a list of people and senders"), self.inventory.people, where, self.problems
-        )
+        named = senders(self.channel, wanted, self.inventory.people, where, self.problems)
         mention = self.problems.flag(f"{self.where}.require_mention", self.wishes.get("require_mention", True))
         groups = self._named_groups(mention)
         if policy == "disabled":

@@ -17,7 +17,7 @@ from typing import Any
 from .errors import LobsterpotError
 from .folder import Folder
 from .pairing import Request, account_of, parse_request
-from .senders import DEFAULT_ACCOUNT, KNOWN_CHANNELS, canonical
+from .senders import DEFAULT_ACCOUNT, KNOWN_CHANNELS, stored_form
 from .store_lock import directory_lock, file_lock
 
 MAX_BYTES = 32 << 20
@@ -83,7 +83,7 @@ class JsonStore:
 
     def entries(self, channel: str, account: str) -> list[str]:
         """Return the entries as the gateway reads them, each once; it ignores a wildcard in these files, and we show it."""
-        return list(dict.fromkeys(form for entry in self.stored(channel, account) if (form := canonical(channel, entry))))
+        return list(dict.fromkeys(form for entry in self.stored(channel, account) if (form := stored_form(channel, entry))))
 
     def requests(self, channel: str) -> list[Request]:
         return [request for raw in self._document(f"{channel}{_PENDING}", "requests") if (request := self._request(channel, raw))]
@@ -99,7 +99,7 @@ class JsonStore:
             rest = set(after).difference(before)
             for name in names:
                 have = self._entries(name)
-                forms = {canonical(channel, entry) for entry in have}
+                forms = {stored_form(channel, entry) for entry in have}
                 keep = [entry for entry in after if entry in forms or entry in rest]
                 rest = set()  # who is new goes into the first file
                 if before != after and keep != have:

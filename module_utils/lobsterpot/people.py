@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .errors import LobsterpotError
 from .senders import account_name, channel_name, doubt, wanted_senders
+from .spellings import SENDERS
 
 _CHANNELS = "access_channels"
 PEOPLE = "access_people"
@@ -32,13 +33,26 @@ def _handles(people: Mapping[str, Any], name: str, channel: str, where: str) -> 
     handles = person.get(channel)
     if not handles:
         raise LobsterpotError(f"{where}: {PEOPLE}.{name} has no handle for {channel}. Add it there or take {name} off this list.")
-    texts = handles if isinstance(handles, list) else [handles]
-    return [str(_expect(text, (str, int), f"{PEOPLE}.{name}.{channel}", "a handle or a list of them")) for text in texts]
+    return _texts(handles if isinstance(handles, list) else [handles], channel, f"{PEOPLE}.{name}.{channel}", "a handle or a list of them")
 
 
-def senders_of(people: Mapping[str, Any], allow: Sequence[object], channel: str, where: str) -> list[str]:
+def _texts(items: object, channel: str, where: str, form: str) -> list[str]:
+    """Return a list of texts. YAML makes numbers of some senders; a phone number loses its + by that."""
+    if not isinstance(items, list) or any(isinstance(item, bool) for item in items):
+        raise LobsterpotError(f"{where} must be {form}, not {items!r}.")
+    known = SENDERS.get(channel)
+    for item in items:
+        if isinstance(item, float) or (isinstance(item, int) and known and known.phone):
+            example = f"'+{item}'" if isinstance(item, int) and item > 0 else "'+15551234567'"
+            raise LobsterpotError(
+                f"{where}: {item!r} is a number to YAML, which drops a + and zeros in front. Put it in quotes: {example}."
+            )
+    return [str(_expect(item, (str, int), where, form)) for item in items]
+
+
+def senders_of(people: Mapping[str, Any], allow: object, channel: str, where: str) -> list[str]:
     """Return people and senders in the gateway's form, each once. Raises LobsterpotError for a name that is nobody's and for no sender."""
-    named = [str(_expect(item, (str, int), where, "a list of people and senders")) for item in allow]
+    named = _texts(allow, channel, where, "a list of people and senders")
     found: list[str] = []
     for item in named:
         person = item in people or _NAME.fullmatch(item)

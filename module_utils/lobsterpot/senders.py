@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .errors import LobsterpotError
+from .spellings import SENDERS, WHITESPACE, slack_user
 
 WILDCARD = "*"
 DEFAULT_ACCOUNT = "default"
@@ -69,8 +70,11 @@ def account_name(text: str) -> str:
     return name
 
 
-def canonical(channel: str, entry: str) -> str:
-    """Return an entry in the form in which the gateway stores it: `tg:123` and `123` are one sender on Telegram."""
+def stored_form(channel: str, entry: str) -> str:
+    """Return an entry as the gateway's store makes it of what it reads or writes: the channel's `normalizeAllowEntry`.
+
+    Its matchers are looser. To tell whether two texts are one sender, take `canonical`.
+    """
     text = entry.strip()
     prefix = _STRIP.get(channel)
     if prefix and (found := prefix.match(text)):
@@ -82,6 +86,12 @@ def canonical(channel: str, entry: str) -> str:
     return text.lower() if channel in _CASE_BLIND else text
 
 
+def canonical(channel: str, entry: str) -> str:
+    """Return *the* form of an entry: two that let the same sender in have one, however they are spelled."""
+    known = SENDERS.get(channel)
+    return known.form(entry.strip(WHITESPACE)) if known else stored_form(channel, entry)
+
+
 def doubt(channel: str, entry: str) -> str:
     """Say what is wrong with an entry, whether somebody asks for it or it lies in a store; empty when nothing is."""
     form = canonical(channel, entry)
@@ -89,11 +99,16 @@ def doubt(channel: str, entry: str) -> str:
         "is blank": not form,
         "lets everybody in": WILDCARD in (entry.strip(), form),
         "names its channel twice": canonical(channel, form) != form,
-        "holds a character that cannot be seen": any(unicodedata.category(character) in _UNPRINTABLE for character in entry),
+        "holds a character that cannot be seen": not (entry.isascii() and entry.isprintable())
+        and any(unicodedata.category(character) in _UNPRINTABLE for character in entry),
         "holds a template": any(mark in entry for mark in _TEMPLATE_MARKS),
         f"is longer than {MAX_SENDER_LENGTH} characters": len(entry) > MAX_SENDER_LENGTH,
     }
-    return next((words for words, holds in wrong.items() if holds), "")
+    found = next((words for words, holds in wrong.items() if holds), "")
+    known = SENDERS.get(channel)
+    if found or not known or known.fits(entry.strip(WHITESPACE), form):
+        return found
+    return f"is no sender of {channel}: the gateway never matches it. A sender looks like {known.example}"
 
 
 def wanted_senders(channel: str, entries: Iterable[str]) -> list[str]:
@@ -139,9 +154,12 @@ def present(channel: str, before: Sequence[str], wanted: Sequence[str]) -> list[
 
 
 def absent(channel: str, before: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Take out every spelling of the senders."""
+    """Take out whatever lets the senders in. On Slack that is an entry for one workspace, and one for all of them."""
     asked = set(wanted)
-    return [entry for entry in before if canonical(channel, entry) not in asked]
+    if channel != "slack":
+        return [entry for entry in before if canonical(channel, entry) not in asked]
+    gone = asked | {slack_user(form) for form in wanted}
+    return [entry for entry in before if (form := canonical(channel, entry)) not in gone and slack_user(form) not in asked]
 
 
 def exact(channel: str, before: Sequence[str], wanted: Sequence[str]) -> list[str]:

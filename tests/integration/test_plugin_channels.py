@@ -54,6 +54,12 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release as far as plugins go: the pinned archives, laid out by what lays them out in a release, beside the gateway."""
     folder = tmp_path_factory.mktemp("release")
     (folder / "node_modules").symlink_to(RealGateway("sqlite", folder / "unused").release / "node_modules")
+    pinned_plugins(folder)
+    return folder
+
+
+def pinned_plugins(folder: Path) -> None:
+    """Lay the plugins out in a release's folder, from the pinned archives."""
     plugin_project(folder, CHANNELS, "2026.9.6")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for channel, pin in json.loads((LOCK / "plugins.json").read_text()).items():
@@ -63,7 +69,6 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert integrity(archive.read_bytes()) == pin
         unpack_plugin(archive, folder, channel)
         archive.unlink()
-    return folder
 
 
 @pytest.fixture(scope="module")

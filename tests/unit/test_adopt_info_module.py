@@ -81,7 +81,7 @@ def test_all_that_is_told_of_one(run_module: RunModule, homes: Homes, snapshot: 
         "models": {"providers": {"acme": {"apiKey": SECRET, "baseUrl": "https://example.org"}, "other": {"apiKey": "${OTHER_KEY}"}}},
         "channels": {
             "telegram": {"botToken": SECRET, "allowFrom": [7, "tg:8", "*"], "accounts": {"Work": {"allowFrom": ["9"]}}},
-            "discord": {"dm": {"allowFrom": ["10"]}},
+            "discord": {"dm": {"allowFrom": ["10000"]}},
             "signal": {"enabled": False},
         },
     }
@@ -102,7 +102,7 @@ def test_all_that_is_told_of_one(run_module: RunModule, homes: Homes, snapshot: 
     assert (found["user"], found["product"], found["version"]) == ("ada", "clawdbot", "2026.1.24-3")
     assert (found["units"], found["channels"]) == (["clawdbot-gateway.service"], ["discord", "telegram"])
     assert found["lists"] == [
-        {"channel": "discord", "account": "default", "entries": ["10"]},
+        {"channel": "discord", "account": "default", "entries": ["10000"]},
         {"channel": "telegram", "account": "default", "entries": ["8", "42", "7"]},
         {"channel": "telegram", "account": "work", "entries": ["9"]},
     ]

@@ -102,10 +102,10 @@ def test_the_request_of_an_account_goes_to_its_list(run_module: RunModule, store
 
 def test_what_is_meant_must_be_plain(run_module: RunModule, store: GatewayStore) -> None:
     """The same code on two channels: nobody is approved by chance."""
-    store.ask("discord", {"9": CODE})
+    store.ask("discord", {"90000": CODE})
     message = run_module("gateway_pairing", settle(store, code=CODE), fails=True)["msg"]
     assert "(discord/default, telegram/default). Name channel and account." in message
-    assert run_module("gateway_pairing", settle(store, code=CODE, channel="discord"))["sender"] == "9"
+    assert run_module("gateway_pairing", settle(store, code=CODE, channel="discord"))["sender"] == "90000"
 
 
 def test_a_sender_called_everybody_is_not_approved(run_module: RunModule, store: GatewayStore) -> None:

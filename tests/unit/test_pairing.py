@@ -82,9 +82,9 @@ def test_a_code_is_trimmed_and_case_blind() -> None:
 def test_what_approving_adds() -> None:
     """The sender in the gateway's spelling; on Slack with the workspace, as its adapter has it."""
     assert approval_entry(request(sender="tg:42")) == "42"
-    assert approval_entry(request("slack", "U1")) == "U1"
-    assert approval_entry(request("slack", "U1", teamId="T1", senderId="U2")) == "team:T1:user:U2"
-    assert approval_entry(request("slack", "U1", teamId="nonsense")) == "U1"
+    assert approval_entry(request("slack", "U0123ABCD")) == "U0123ABCD"
+    assert approval_entry(request("slack", "U0123ABCD", teamId="T1", senderId="U0123ABCE")) == "team:T1:user:U0123ABCE"
+    assert approval_entry(request("slack", "U0123ABCD", teamId="nonsense")) == "U0123ABCD"
 
 
 @pytest.mark.parametrize("sender", ["*", "tg:*", "4\u200b2", "{{ x }}", "9" * 300])

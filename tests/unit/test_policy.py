@@ -199,7 +199,7 @@ def test_the_role_passes_every_variable(run_module: RunModule) -> None:
         (telegram(group_policy="allowlist", group_senders=["*"]), "gateway_channels.telegram.group_senders: '*' lets everybody in."),
         (
             telegram(group_policy="allowlist", group_senders=["@ada"]),
-            "gateway_channels.telegram.group_senders: '@ada' is no sender of telegram.",
+            "gateway_channels.telegram.group_senders: '@ada' is no sender of telegram: the gateway never matches it.",
         ),
         (
             telegram(group_policy="allowlist", group_senders=["eve"]),
@@ -209,7 +209,10 @@ def test_the_role_passes_every_variable(run_module: RunModule) -> None:
         ({"access_channels": {"telegram": {"accounts": {"default": {"allow": ["eve"]}}}}, **telegram()}, "there is nobody called 'eve'"),
         ({"gateway_command_owners": ["somebody"]}, "gateway_command_owners: 'somebody' must be CHANNEL:SENDER"),
         ({"gateway_command_owners": ["telegram:*"]}, "gateway_command_owners: '*' lets everybody in."),
-        ({"gateway_command_owners": ["telegram:-7"]}, "gateway_command_owners: '-7' is no sender of telegram."),
+        (
+            {"gateway_command_owners": ["telegram:-7"]},
+            "gateway_command_owners: '-7' is no sender of telegram: the gateway never matches it.",
+        ),
         ({"gateway_elevated_senders": {"telegram": ["*"]}}, "gateway_elevated_senders.telegram: '*' lets everybody in."),
         ({"gateway_elevated_senders": {"telegarm": ["1"]}}, "gateway_elevated_senders.telegarm: unknown, did you mean telegram?"),
         ({"gateway_mention_patterns": ["[a"]}, "gateway_mention_patterns: '[a' lacks a ]. The gateway reads it as JavaScript does"),

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from ansible.module_utils.lobsterpot.errors import LobsterpotError
-from ansible.module_utils.lobsterpot.senders import account_name, canonical, channel_name, doubt, plan, wanted_senders
+from ansible.module_utils.lobsterpot.senders import account_name, canonical, channel_name, doubt, plan, stored_form, wanted_senders
 from hypothesis import given
 from hypothesis import strategies as st
 
-CHANNELS = ["telegram", "discord", "whatsapp", "googlechat", "matrix", "unheard-of"]
+CHANNELS = ["telegram", "discord", "whatsapp", "signal", "imessage", "slack", "googlechat", "matrix", "unheard-of"]
+SPELLINGS = json.loads((Path(__file__).parent.parent / "integration" / "spellings.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,68 @@ CHANNELS = ["telegram", "discord", "whatsapp", "googlechat", "matrix", "unheard-
 )
 def test_spellings_are_the_gateways(channel: str, entry: str, stored: str) -> None:
     """Each channel's prefixes, case and number format, as its adapter has them."""
-    assert canonical(channel, entry) == stored
+    assert stored_form(channel, entry) == stored
+
+
+@pytest.mark.parametrize("row", SPELLINGS, ids=lambda row: f"{row['channel']}-{row['entry']!a}")
+def test_whoever_the_gateway_lets_in_is_revoked(row: dict[str, str]) -> None:
+    """S8: `absent` takes each spelling by which the real gateway lets the sender in; what is none stays, or becomes one when stored."""
+    channel, sender = row["channel"], canonical(row["channel"], row["sender"])
+    if row["lets_in"]:
+        assert plan("absent", channel, [row["entry"]], [sender]).after == ()
+    if row["lets_in"] and ":user:" not in canonical(channel, row["entry"]):
+        assert plan("exact", channel, [row["entry"], row["sender"]], [sender]).after == (sender,)
+
+
+@pytest.mark.parametrize(
+    ("channel", "entry", "form"),
+    [
+        ("signal", "+1 555 123-4567", "+15551234567"),
+        ("signal", "15551234567", "+15551234567"),
+        ("signal", "01234567-89AB-cdef-0123-456789abcdef", "uuid:01234567-89ab-cdef-0123-456789abcdef"),
+        ("signal", "0123456789abcdef0123456789abcdef", "uuid:01234567-89ab-cdef-0123-456789abcdef"),
+        ("imessage", "+1 (555) 123-4567", "+15551234567"),
+        ("imessage", "imessage:+15551234567", "+15551234567"),
+        ("imessage", "Ada@Example.org", "ada@example.org"),
+        ("slack", "u0123abcd", "U0123ABCD"),
+        ("slack", "<@U0123ABCD>", "U0123ABCD"),
+        ("slack", "team:t1:user:u0123abcd", "team:T1:user:U0123ABCD"),
+        ("discord", "<@!123456789012345678>", "123456789012345678"),
+        ("discord", "pk:123456789012345678", "123456789012345678"),
+        ("matrix", "user:@Ada:example.org", "@Ada:example.org"),
+        ("whatsapp", "+1/555/123/4567", "15551234567"),
+        ("telegram", "TG:123", "123"),
+    ],
+)
+def test_one_sender_has_one_form(channel: str, entry: str, form: str) -> None:
+    """What is stored for a spelling, and what all spellings of a sender have in common."""
+    assert wanted_senders(channel, [entry]) == [form]
+
+
+@pytest.mark.parametrize(
+    ("channel", "entries"),
+    [
+        ("telegram", ["@ada", "ada", "+123", "0123", "-1001234567890", "\u0661\u0662\u0663", "1 2", "user:1", "https://t.me/ada"]),
+        ("discord", ["ada#1234", "@ada", "#general", "+123456", "<@&123456>", "<#123456>", "\u0661\u0662\u0663\u0664\u0665"]),
+        ("slack", ["@ada", "#general", "C0123ABCD", "<@U0123ABCD|ada>", "channel:U0123ABCD", "ada@example.org"]),
+        ("whatsapp", ["Ada B", "status@broadcast", "120363012345678901@g.us", "05551234567", "ada15551234567", "123456@newsletter"]),
+        ("imessage", ["mailto:ada@example.org", "ada", "chat_id:1", "05551234567", "Ada <ada@example.org>", "e:+15551234567"]),
+        ("signal", ["ada", "@ada.01", "05551234567", "uuid:ada", "abc", "+1555ada", "group:15551234567", "username:ada.01"]),
+        ("matrix", ["ada", "@ada", "!room:example.org", "#room:example.org", "ada@example.org"]),
+    ],
+)
+def test_who_can_never_match_is_refused(channel: str, entries: list[str]) -> None:
+    """S14: a text that is no sender of the channel; the message shows one that is."""
+    for entry in entries:
+        with pytest.raises(LobsterpotError, match=rf"is no sender of {channel}: the gateway never matches it\. A sender looks like "):
+            wanted_senders(channel, [entry])
+
+
+def test_a_workspace_of_slack() -> None:
+    """A user is revoked with the entries for single workspaces, and an entry for one with that for all, but not with another's."""
+    stored = ["team:T1:user:U0123ABCD", "U0123ABCD", "team:T2:user:U0123ABCD", "U9999ABCD"]
+    assert plan("absent", "slack", stored, ["U0123ABCD"]).after == ("U9999ABCD",)
+    assert plan("absent", "slack", stored, ["team:T1:user:U0123ABCD"]).after == ("team:T2:user:U0123ABCD", "U9999ABCD")
 
 
 @pytest.mark.parametrize(
