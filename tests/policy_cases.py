@@ -128,21 +128,27 @@ def _direct(policy: str, ada: str) -> dict[str, Any]:
     return {"dmPolicy": policy, **lists.get(policy, {})}
 
 
-def _groups(policy: str, ada: str, place: str) -> dict[str, Any]:
+# Two groups in the form of each channel that has one.
+GROUPS = {"telegram": ("-77", "-78"), "whatsapp": ("77@g.us", "78@g.us"), "slack": ("C0TEST77", "C0TEST78")}
+
+
+def _groups(policy: str, ada: str, channel: str) -> dict[str, Any]:
+    place = CHANNELS[channel][3]
+    one, two = GROUPS.get(channel, ("77", "78"))
     rooms: dict[str, dict[str, dict[str, Any]]] = {
         "groups": {
-            "allowlist": {"groups": {"77": {"requireMention": True}, "78": {"requireMention": False}}, "groupAllowFrom": [ada]},
+            "allowlist": {"groups": {one: {"requireMention": True}, two: {"requireMention": False}}, "groupAllowFrom": [ada]},
             "open": {"groups": {"*": {"requireMention": True}}},
         },
         "guilds": {
-            "allowlist": {"guilds": {"77": {"requireMention": True, "users": [ada]}, "78": {"requireMention": False, "users": [ada]}}},
+            "allowlist": {"guilds": {one: {"requireMention": True, "users": [ada]}, two: {"requireMention": False, "users": [ada]}}},
             "open": {"guilds": {"*": {"requireMention": True}}},
         },
         "channels": {
             "allowlist": {
                 "channels": {
-                    "77": {"requireMention": True, "enabled": True, "users": [ada]},
-                    "78": {"requireMention": False, "enabled": True, "users": [ada]},
+                    one: {"requireMention": True, "enabled": True, "users": [ada]},
+                    two: {"requireMention": False, "enabled": True, "users": [ada]},
                 }
             },
             "open": {"channels": {"*": {"requireMention": True, "enabled": True}}},
@@ -153,10 +159,11 @@ def _groups(policy: str, ada: str, place: str) -> dict[str, Any]:
 
 def _policy(channel: str, direct: str, group: str) -> Case:
     """One combination of DM policy and group policy on one channel."""
-    needed, connects, ada, place = CHANNELS[channel]
+    needed, connects, ada, _ = CHANNELS[channel]
     wishes: dict[str, Any] = {**needed, "dm_policy": direct, "group_policy": group}
     if group == "allowlist":
-        wishes |= {"group_senders": ["ada"], "groups": {"77": {}, "78": {"require_mention": False}}}
+        one, two = GROUPS.get(channel, ("77", "78"))
+        wishes |= {"group_senders": ["ada"], "groups": {one: {}, two: {"require_mention": False}}}
     variables = {
         "access_people": ADA,
         "access_channels": {channel: {"accounts": {"default": {"allow": ["ada"]}}}},
@@ -164,7 +171,7 @@ def _policy(channel: str, direct: str, group: str) -> Case:
         "gateway_channels": {channel: wishes},
         "gateway_secrets": {channel: SECRETS[channel]} if channel in SECRETS else {},
     }
-    made = {"enabled": True, "configWrites": False, **connects, **_direct(direct, ada), **_groups(group, ada, place)}
+    made = {"enabled": True, "configWrites": False, **connects, **_direct(direct, ada), **_groups(group, ada, channel)}
     plugins = {"plugins": {"entries": {channel: {"enabled": True}}}} if channel != "telegram" else {}
     return variables, {"channels": {channel: made}, **plugins}
 

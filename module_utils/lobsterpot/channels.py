@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import LobsterpotError
-from .people import resolve, senders_of
+from .people import allowed, resolve, senders_of
 from .problems import Problems
 from .senders import DEFAULT_ACCOUNT, account_name
 
@@ -38,10 +38,10 @@ _GROUP = ("require_mention",)
 class Channel:
     """One channel: which secrets it needs, where groups stand and how one is named, and its settings by our name and the gateway's."""
 
-    group: re.Pattern[str]
-    group_example: str
     secrets: tuple[str, ...] = ()
     groups: str = "groups"
+    group: re.Pattern[str] = re.compile(r"\S.*")
+    group_example: str = "123456789"
     settings: Mapping[str, str] = field(default_factory=dict)
     needed: tuple[str, ...] = ()
 
@@ -50,20 +50,17 @@ class Channel:
         return (*_COMMON, *self.settings)
 
 
-# How a group is named in the configuration. Source: each channel's documentation in the release, `docs/channels/`, under its groups.
 CHANNELS = {
-    "telegram": Channel(re.compile(r"-[1-9][0-9]{0,19}"), "-1001234567890", ("botToken",), settings={"api_root": "apiRoot"}),
-    "whatsapp": Channel(re.compile(r"[0-9-]{5,40}@g\.us"), "120363012345678901@g.us"),
-    "signal": Channel(
-        re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}"),
-        "the group's ID as signal-cli lists it, in base64",
-        settings={"number": "account", "server": "transport"},
-        needed=("number", "server"),
-    ),
-    "imessage": Channel(re.compile(r"[0-9]{1,19}"), "42, the chat_id", settings={"program": "cliPath", "remote_host": "remoteHost"}),
-    "discord": Channel(re.compile(r"[1-9][0-9]{4,24}"), "123456789012345678, the guild's ID", ("token",), groups="guilds"),
-    "slack": Channel(re.compile(r"[CG][A-Z0-9]{5,20}"), "C0123ABCD", ("botToken", "appToken"), groups="channels"),
+    "telegram": Channel(("botToken",), group=re.compile(r"-[1-9][0-9]*"), group_example="-1001234567890", settings={"api_root": "apiRoot"}),
+    "whatsapp": Channel(group=re.compile(r"[0-9-]+@g\.us"), group_example="120363012345678901@g.us"),
+    "signal": Channel(settings={"number": "account", "server": "transport"}, needed=("number", "server")),
+    "imessage": Channel(settings={"program": "cliPath", "remote_host": "remoteHost"}),
+    "discord": Channel(("token",), groups="guilds"),
+    "slack": Channel(("botToken", "appToken"), groups="channels", group=re.compile(r"[CG][A-Z0-9]{5,20}"), group_example="C0123ABCD"),
 }
+
+# On iMessage a conversation can stand among the senders of groups: `matchIMessageIngressEntry` of its plugin.
+_CONVERSATION = re.compile(r"chat_(id:[0-9]+|(guid|identifier):\S+)")
 
 
 @dataclass(frozen=True)
@@ -158,10 +155,7 @@ class _Account:
     def _approved(self) -> list[str]:
         """The same list that the store gets under `pairing`."""
         where = f"access_channels.{self.channel}.accounts.{self.name}.allow"
-        settings = self.inventory.access_channels.get(self.channel)
-        accounts = settings.get("accounts") if isinstance(settings, Mapping) else None
-        account = accounts.get(self.name) if isinstance(accounts, Mapping) else None
-        allow = account.get("allow") if isinstance(account, Mapping) else None
+        allow = allowed(self.inventory.access_channels, self.channel, self.name)
         if not allow:
             self.problems.add(f"{self.where}.dm_policy", f"allowlist with nobody on it. Name somebody in {where}, or choose disabled.")
             return []
@@ -171,7 +165,7 @@ class _Account:
         policy = self.problems.choice(f"{self.where}.group_policy", self.wishes.get("group_policy", "disabled"), GROUP_POLICIES)
         wanted = self.wishes.get("group_senders", [])
         where = f"{self.where}.group_senders"
-        named = senders(self.channel, wanted, self.inventory.people, where, self.problems)
+        named = self._group_senders(wanted, where)
         mention = self.problems.flag(f"{self.where}.require_mention", self.wishes.get("require_mention", True))
         groups = self._named_groups(mention)
         if policy == "disabled":
@@ -189,6 +183,14 @@ class _Account:
             self.problems.add(f"{self.where}.groups", f"name the {self.form.groups} of {self.channel} in which the agent answers.")
         return {"groupPolicy": policy, **self._rooms(groups or {EVERYBODY: mention}, named)}
 
+    def _group_senders(self, wanted: object, where: str) -> list[str]:
+        """Senders, and on iMessage conversations: who writes there counts."""
+        conversations: list[str] = []
+        if isinstance(wanted, list) and self.channel == "imessage":
+            conversations = [item for item in wanted if isinstance(item, str) and _CONVERSATION.fullmatch(item)]
+            wanted = [item for item in wanted if item not in conversations]
+        return [*senders(self.channel, wanted, self.inventory.people, where, self.problems), *conversations]
+
     def _named_groups(self, mention: bool) -> dict[str, bool]:
         """Each group and whether it takes a mention to be answered."""
         form = "groups by their id, such as {'-1001234567890': {}}"
@@ -197,6 +199,11 @@ class _Account:
             where = f"{self.where}.groups.{group}"
             wishes = self.problems.mapping(where, settings, "settings such as {require_mention: false}")
             self.problems.known(where, wishes, _GROUP)
+            if group != EVERYBODY and not self.form.group.fullmatch(group):
+                self.problems.add(
+                    f"{self.where}.groups",
+                    f"{group!r} is no group of {self.channel}. Name it by its ID, such as {self.form.group_example}.",
+                )
             named[group] = self.problems.flag(f"{where}.require_mention", wishes.get("require_mention", mention))
         return named
 
@@ -255,6 +262,8 @@ def channels(wanted: object, inventory: Inventory, problems: Problems) -> dict[s
             place = f"{where}.accounts.{account}"
             name = _account_name(place, account, problems)
             own = wishes | _wishes(channel, place, settings, problems)
+            if [other.strip().lower() for other in accounts].count(name) > 1:
+                problems.add(f"{where}.accounts", f"{name} is named twice, in two spellings. Put both into one.")
             config["accounts"][name] = _Account(channel, name, place, own, inventory, problems).config()
         made[channel] = config
     if inventory.access_channels:

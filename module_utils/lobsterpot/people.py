@@ -78,6 +78,16 @@ def _accounts(channels: object) -> Iterator[tuple[str, str, object]]:
             yield str(channel), str(account), inside
 
 
+def allowed(channels: object, channel: str, account: str) -> object:
+    """Return the list `allow` of an account, in whatever case channel and account are written; None when there is none."""
+    for name, accounts in channels.items() if isinstance(channels, Mapping) else ():
+        inside = accounts.get("accounts") if isinstance(accounts, Mapping) and str(name).strip().lower() == channel else None
+        for own, settings in inside.items() if isinstance(inside, Mapping) else ():
+            if str(own).strip().lower() == account and isinstance(settings, Mapping):
+                return settings.get("allow")
+    return None
+
+
 def resolve(channels: object, people: object) -> list[dict[str, Any]]:
     """Return the allowlists that the inventory asks for, as channel, account and senders in the gateway's form.
 

@@ -45,6 +45,9 @@ class Problems:
 
     def mapping(self, where: str, value: object, form: str) -> dict[str, Any]:
         if isinstance(value, Mapping):
+            texts = [str(name) for name in value]
+            for name in dict.fromkeys(text for text in texts if texts.count(text) > 1):
+                self.add(where, f"{name} is named twice, as a text and as a number. Put both into one.")
             return {str(name): item for name, item in value.items()}
         self.add(where, f"must be {form}.")
         return {}

@@ -172,7 +172,23 @@ def test_the_role_passes_every_variable(run_module: RunModule) -> None:
             "gateway_channels.telegram.accounts.work.dmpolicy: unknown, did you mean dm_policy?",
         ),
         (telegram(accounts={"a/b": {}}), "gateway_channels.telegram.accounts.a/b: account: 'a/b' is no account."),
-        (telegram(groups={"7": {"mention": False}}), "gateway_channels.telegram.groups.7.mention: unknown"),
+        (telegram(groups={"-7": {"mention": False}}), "gateway_channels.telegram.groups.-7.mention: unknown"),
+        (telegram(groups={"1001234567890": {}}), "gateway_channels.telegram.groups: '1001234567890' is no group of telegram."),
+        (telegram(groups={"-7": {}, -7: {}}), "gateway_channels.telegram.groups: -7 is named twice, as a text and as a number."),
+        (telegram(groups={"-7": None}), "gateway_channels.telegram.groups.-7: must be settings such as {require_mention: false}."),
+        ({"gateway_channels": {"slack": {"groups": {"#general": {}}}}}, "gateway_channels.slack.groups: '#general' is no group of slack."),
+        ({"gateway_channels": {"whatsapp": {"groups": {"ada": {}}}}}, "gateway_channels.whatsapp.groups: 'ada' is no group of whatsapp."),
+        (telegram(accounts={"work": {}, "Work": {}}), "gateway_channels.telegram.accounts: work is named twice, in two spellings."),
+        ({"gateway_elevated_senders": {"slack": ["#general"]}}, "gateway_elevated_senders.slack: '#general' is no sender of slack"),
+        (
+            {"access_channels": {"telegram": {"accounts": {"default": {"allow": ["@ada"]}}}}, **telegram(dm_policy="disabled")},
+            "access_channels.telegram.accounts.default.allow: '@ada' is no sender of telegram",
+        ),
+        (
+            {"access_channels": {"signal": {"accounts": {"default": {"allow": [15551234567]}}}}, **telegram()},
+            "access_channels.signal.accounts.default.allow: 15551234567 is a number to YAML, which drops a + and zeros in front. "
+            "Put it in quotes: '+15551234567'.",
+        ),
         (telegram(botToken="x"), "gateway_channels.telegram.botToken: would lie here as plain text."),
         ({"gateway_channels": {"telegram": {}}}, "gateway_channels.telegram: needs a secret: set gateway_secrets.telegram.botToken"),
         (
@@ -371,6 +387,14 @@ def test_the_open_door_needs_its_channels_name() -> None:
     extra = {"channels": {"telegram": {"dmPolicy": "open", "allowFrom": ["*"]}}}
     assert policy(variables(gateway_config_extra=extra, access_open_confirmed=["telegram"]))[1] == []
     assert len(policy(variables(gateway_config_extra=extra, access_open_confirmed=["whatsapp"]))[1]) == 2
+
+
+def test_a_channel_in_other_letters_is_the_same() -> None:
+    """`Telegram` and `Default` in access_channels are the channel and the account that the policy asks for."""
+    lists = {"Telegram": {"accounts": {"Default": {"allow": ["42"]}}}}
+    config, problems = policy(variables(access_channels=lists, **telegram(dm_policy="allowlist")))
+    assert problems == []
+    assert config["channels"]["telegram"]["allowFrom"] == ["42"]
 
 
 @pytest.mark.parametrize(("extra", "words"), DOORS.values(), ids=DOORS.keys())
