@@ -158,7 +158,7 @@ def main() -> None:
     try:
         result = ensure(module)
     except (LobsterpotError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error) or repr(error))
     if result["wildcard"]:
         module.warn(
             f"The list of {module.params['channel']} in {result['where']} holds a *, which lets everybody in. state=exact removes it."

@@ -139,7 +139,7 @@ def main() -> None:
     try:
         module.exit_json(**ensure(module))
     except (LobsterpotError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error) or repr(error))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ account `default` has the unscoped one as well.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -26,6 +27,17 @@ MAX_BYTES = 32 << 20
 CREATION_SECONDS = 0.25
 _ALLOWED = "-allowFrom.json"
 _PENDING = "-pairing.json"
+_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+
+
+def _no_number(name: str) -> None:
+    """Refuse what Python takes for a number in JSON and the gateway's `JSON.parse` does not: NaN and Infinity."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def _escaped(half: re.Match[str]) -> str:
+    """Write half a surrogate pair as `JSON.stringify` does; it has no UTF-8."""
+    return f"\\u{ord(half[0]):04x}"
 
 
 def split_name(stem: str, channels: frozenset[str], scoped: bool) -> tuple[str, str]:
@@ -146,10 +158,11 @@ class JsonStore:
             return []
         way_out = "Bring the file back from a backup or move it away; nothing was changed."
         try:
-            document = json.loads(content)
+            document = json.loads(content.decode(), parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             raise LobsterpotError(f"{self.where}/{name} is no readable JSON, and the gateway takes it for empty. {way_out}") from error
-        if not isinstance(document, dict) or document.get("version") != 1 or not isinstance(document.get(key), list):
+        version = document.get("version") if isinstance(document, dict) else None
+        if not isinstance(document, dict) or version != 1 or version is True or not isinstance(document.get(key), list):
             raise LobsterpotError(f"{self.where}/{name} is not of version 1 with a list {key}, the only form known. {way_out}")
         return list(document[key])
 
@@ -159,7 +172,7 @@ class JsonStore:
         assert folder  # noqa: S101 - for the type checker: it was made
         if folder.publish(name, f"{json.dumps({'version': 1, key: []}, indent=2)}\n".encode()):
             time.sleep(CREATION_SECONDS)  # whoever looked before now still replaces this empty one, and nothing else
-        folder.replace(name, f"{text}\n".encode())
+        folder.replace(name, f"{_HALF_PAIR.sub(_escaped, text)}\n".encode())
 
     def _locked(self, name: str) -> AbstractContextManager[None]:
         folder = self._state.enter("credentials", make=True)

@@ -259,6 +259,13 @@ class SqliteStore:
             found = tuple(row[1:4] + row[5:6] for row in database.execute(f"PRAGMA table_info({table})"))
             if found != columns:
                 raise LobsterpotError(f"{self.where}: the table {table} is not as this gateway's versions make it. Nothing was changed.")
+            if not any(row[5] for row in database.execute(f"PRAGMA table_list({table})")):
+                raise LobsterpotError(f"{self.where}: the table {table} is not STRICT, as the gateway makes it. Nothing was changed.")
+            unique = [row[1] for row in database.execute(f"PRAGMA index_list({table})") if row[2] and row[3] == "c"]
+            if unique:
+                raise LobsterpotError(
+                    f"{self.where}: a unique index {unique[0]!r} on {table} is not the gateway's. Remove it; nothing was changed."
+                )
             query = "SELECT name FROM sqlite_master WHERE tbl_name = ? AND type = 'trigger'"
             if trigger := database.execute(query, (table,)).fetchone():
                 raise LobsterpotError(

@@ -173,11 +173,24 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.open_store, "__defaults__", ("auto", 0.3))
 
 
-def files(name: str, content: str) -> Fault:
-    return lambda gateway: (gateway.credentials / name).write_text(content)
+def files(name: str, content: str, encoding: str = "utf-8") -> Fault:
+    return lambda gateway: (gateway.credentials / name).write_bytes(content.encode(encoding))
+
+
+def without_strict(gateway: GatewayStore) -> None:
+    """The same columns, and an entry that is no text."""
+    gateway.sql("""
+        DROP TABLE channel_pairing_allow_entries;
+        CREATE TABLE channel_pairing_allow_entries (
+          channel_key TEXT NOT NULL, account_id TEXT NOT NULL, entry TEXT NOT NULL, sort_order INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+          PRIMARY KEY (channel_key, account_id, entry)
+        );
+        INSERT INTO channel_pairing_allow_entries VALUES ('telegram', 'default', x'ff', 0, 1);
+    """)
 
 
 ALLOWED, LOCK = "telegram-allowFrom.json", "telegram-allowFrom.json.lock"
+GOOD = '{"version": 1, "allowFrom": ["7"]}'
 DAMAGED: dict[str, tuple[str, Fault, str]] = {
     "truncated": ("unscoped", files(ALLOWED, '{"version": 1, "allowFrom": ["7"'), f"{ALLOWED} is no readable JSON"),
     "empty": ("unscoped", files(ALLOWED, ""), f"{ALLOWED} is no readable JSON"),
@@ -188,6 +201,17 @@ DAMAGED: dict[str, tuple[str, Fault, str]] = {
     "no list": ("scoped", files(ALLOWED, '{"version": 1, "allowFrom": {}}'), f"{ALLOWED} is not of version 1"),
     "no object": ("unscoped", files(ALLOWED, '["7"]'), f"{ALLOWED} is not of version 1"),
     "numbers": ("scoped", files(ALLOWED, '{"version": 1, "allowFrom": [7]}'), f"{ALLOWED} holds an entry that is no text"),
+    "a byte order mark": ("unscoped", files(ALLOWED, GOOD, "utf-8-sig"), f"{ALLOWED} is no readable JSON"),
+    "UTF-16": ("scoped", files(ALLOWED, GOOD, "utf-16"), f"{ALLOWED} is no readable JSON"),
+    "no number": ("unscoped", files(ALLOWED, '{"version": 1, "allowFrom": ["7"], "x": NaN}'), f"{ALLOWED} is no readable JSON"),
+    "infinity": ("scoped", files(ALLOWED, '{"version": 1, "allowFrom": ["7"], "x": -Infinity}'), f"{ALLOWED} is no readable JSON"),
+    "true for a version": ("scoped", files(ALLOWED, '{"version": true, "allowFrom": ["7"]}'), f"{ALLOWED} is not of version 1"),
+    "no STRICT": ("sqlite", without_strict, "the table channel_pairing_allow_entries is not STRICT"),
+    "a unique index": (
+        "sqlite",
+        lambda g: g.sql("CREATE UNIQUE INDEX one ON channel_pairing_allow_entries(entry)"),
+        "a unique index 'one' on channel_pairing_allow_entries is not the gateway's",
+    ),
     "a newer database": ("sqlite", lambda g: g.sql("PRAGMA user_version = 19"), "has user_version 19; 18 is the newest that is known here"),
     "newer content": (
         "sqlite",
@@ -223,6 +247,22 @@ def test_damage_is_named_and_left_alone(run_module: RunModule, tmp_path: Path, c
     assert words in message
     assert str(gateway.folder) in message
     assert (snapshot(gateway.credentials), gateway.database.exists() and gateway.database.read_bytes()) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_a_pair_of_somebody_stops_nobody_else(run_module: RunModule, tmp_path: Path, kind: str) -> None:
+    """A name cut in the middle of a character, in another's request, is written back as the gateway writes it."""
+    gateway = GatewayStore(kind, tmp_path / "state-dir")
+    gateway.ask("telegram", {"42": CODE, "43": "ZZZZ2222"})
+    if kind == "sqlite":
+        gateway.sql("""UPDATE channel_pairing_requests SET meta_json = '{"firstName": "\\ud83d"}' WHERE request_id = '43'""")
+    else:
+        path = gateway.credentials / "telegram-pairing.json"
+        path.write_text(path.read_text().replace('"Ada"', '"\\ud83d"'))
+    run_module("gateway_pairing", {"state_dir": str(gateway.folder), "user": "root", "code": CODE})
+    assert (gateway.approved("telegram"), gateway.pending("telegram")) == (["42"], ["43"])
+    if kind != "sqlite":
+        assert '"\\ud83d"' in path.read_text()
 
 
 def owned_by(pid: int, **more: object) -> str:
