@@ -182,7 +182,8 @@ def without_strict(gateway: GatewayStore) -> None:
     gateway.sql("""
         DROP TABLE channel_pairing_allow_entries;
         CREATE TABLE channel_pairing_allow_entries (
-          channel_key TEXT NOT NULL, account_id TEXT NOT NULL, entry TEXT NOT NULL, sort_order INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+          channel_key TEXT NOT NULL, account_id TEXT NOT NULL, entry TEXT NOT NULL, sort_order INTEGER NOT NULL,
+          updated_at INTEGER NOT NULL,
           PRIMARY KEY (channel_key, account_id, entry)
         );
         INSERT INTO channel_pairing_allow_entries VALUES ('telegram', 'default', x'ff', 0, 1);
