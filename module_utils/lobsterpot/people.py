@@ -78,6 +78,19 @@ def _accounts(channels: object) -> Iterator[tuple[str, str, object]]:
             yield str(channel), str(account), inside
 
 
+def _check_handles(people: Mapping[str, Any]) -> None:
+    """Raise LobsterpotError for a handle that no sender can have, whether or not a list names the person today."""
+    for name, person in people.items():
+        for channel in person if isinstance(person, Mapping) else ():
+            if person[channel]:
+                where = f"{PEOPLE}.{name}.{channel}"
+                try:
+                    wanted_senders(str(channel), _handles(people, name, channel, where))
+                except LobsterpotError as error:
+                    message = str(error)
+                    raise LobsterpotError(where + message.removeprefix("entries") if message.startswith("entries") else message) from error
+
+
 def allowed(channels: object, channel: str, account: str) -> object:
     """Return the list `allow` of an account, in whatever case channel and account are written; None when there is none."""
     for name, accounts in channels.items() if isinstance(channels, Mapping) else ():
@@ -94,6 +107,7 @@ def resolve(channels: object, people: object) -> list[dict[str, Any]]:
     Raises LobsterpotError with the path of the variable that is wrong, and how to put it right.
     """
     known: Mapping[str, Any] = _expect(people, Mapping, PEOPLE, "people by name, such as {ada: {telegram: '123456789'}}")
+    _check_handles(known)
     lists = []
     for channel, account, settings in _accounts(channels):
         where = f"{_CHANNELS}.{channel}.accounts.{account}"
