@@ -59,6 +59,8 @@ CHANNELS = {
     "slack": Channel(("botToken", "appToken"), groups="channels", group=re.compile(r"[CG][A-Z0-9]{5,20}"), group_example="C0123ABCD"),
 }
 
+_SNOWFLAKE = re.compile(r"[1-9][0-9]{4,24}")
+
 # On iMessage a conversation can stand among the senders of groups: `matchIMessageIngressEntry` of its plugin.
 _CONVERSATION = re.compile(r"chat_(id:[0-9]+|(guid|identifier):\S+)")
 
@@ -198,7 +200,7 @@ class _Account:
         for group, settings in self.problems.mapping(f"{self.where}.groups", self.wishes.get("groups", {}), form).items():
             where = f"{self.where}.groups.{group}"
             wishes = self.problems.mapping(where, settings, "settings such as {require_mention: false}")
-            self.problems.known(where, wishes, _GROUP)
+            self.problems.known(where, wishes, (*_GROUP, "channels") if self.form.groups == "guilds" else _GROUP)
             if group != EVERYBODY and not self.form.group.fullmatch(group):
                 self.problems.add(
                     f"{self.where}.groups",
@@ -214,7 +216,27 @@ class _Account:
             return {"groups": rooms, **({"groupAllowFrom": list(named)} if named else {})}
         users = {"users": list(named)} if named else {}
         enabled = {"enabled": True} if self.form.groups == "channels" else {}
-        return {self.form.groups: {group: {"requireMention": mention, **enabled, **users} for group, mention in groups.items()}}
+        return {
+            self.form.groups: {
+                group: {"requireMention": mention, **enabled, **users, **self._guild_channels(group, mention)}
+                for group, mention in groups.items()
+            }
+        }
+
+    def _guild_channels(self, guild: str, mention: bool) -> dict[str, Any]:
+        """The channels of a guild in which the agent answers, and in no other; none named means all of them."""
+        wished = self.wishes.get("groups", {})
+        settings = {str(name): item for name, item in wished.items()}.get(guild) if isinstance(wished, Mapping) else None
+        if self.form.groups != "guilds" or not isinstance(settings, Mapping) or "channels" not in settings:
+            return {}
+        where = f"{self.where}.groups.{guild}.channels"
+        named = self.problems.texts(where, settings["channels"], "a list of channels by their ID, such as ['123456789012345678']")
+        for name in named:
+            if not _SNOWFLAKE.fullmatch(name):
+                self.problems.add(where, f"{name!r} is no channel of a guild. Name it by its ID, such as '123456789012345678'.")
+        if not named:
+            self.problems.add(where, "names no channel. Name one, or leave it out for all of them.")
+        return {"channels": {name: {"enabled": True, "requireMention": mention} for name in named}}
 
 
 def _wishes(channel: str, where: str, value: object, problems: Problems, *more: str) -> dict[str, Any]:

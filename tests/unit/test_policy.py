@@ -179,6 +179,14 @@ def test_the_role_passes_every_variable(run_module: RunModule) -> None:
         ({"gateway_channels": {"slack": {"groups": {"#general": {}}}}}, "gateway_channels.slack.groups: '#general' is no group of slack."),
         ({"gateway_channels": {"whatsapp": {"groups": {"ada": {}}}}}, "gateway_channels.whatsapp.groups: 'ada' is no group of whatsapp."),
         (telegram(accounts={"work": {}, "Work": {}}), "gateway_channels.telegram.accounts: work is named twice, in two spellings."),
+        (
+            {
+                "gateway_channels": {
+                    "discord": {"group_policy": "allowlist", "group_senders": ["12345"], "groups": {"77": {"channels": ["#x"]}}}
+                }
+            },
+            "gateway_channels.discord.groups.77.channels: '#x' is no channel of a guild.",
+        ),
         ({"gateway_elevated_senders": {"slack": ["#general"]}}, "gateway_elevated_senders.slack: '#general' is no sender of slack"),
         (
             {"access_channels": {"telegram": {"accounts": {"default": {"allow": ["@ada"]}}}}, **telegram(dm_policy="disabled")},
@@ -395,6 +403,17 @@ def test_a_channel_in_other_letters_is_the_same() -> None:
     config, problems = policy(variables(access_channels=lists, **telegram(dm_policy="allowlist")))
     assert problems == []
     assert config["channels"]["telegram"]["allowFrom"] == ["42"]
+
+
+def test_the_channels_of_a_guild() -> None:
+    """On Discord the agent answers in the channels named, and in no other of the guild."""
+    guild = {"42000": {"require_mention": False, "channels": ["4200077"]}}
+    wishes = {"discord": {"group_policy": "allowlist", "group_senders": ["4200042"], "groups": guild}}
+    config, problems = policy(variables(gateway_channels=wishes, gateway_secrets={"discord": {"token": "test-two-of-no-bot"}}))
+    assert problems == []
+    assert config["channels"]["discord"]["guilds"] == {
+        "42000": {"requireMention": False, "users": ["4200042"], "channels": {"4200077": {"enabled": True, "requireMention": False}}}
+    }
 
 
 @pytest.mark.parametrize(("extra", "words"), DOORS.values(), ids=DOORS.keys())
