@@ -667,7 +667,7 @@ PATTERNS_READ_OTHERWISE = {
 _OF_IMESSAGE: dict[str, Any] = {
     "gateway_channels": {"imessage": {"dm_policy": "allowlist", "group_policy": "allowlist", "group_senders": ["eve"]}}
 }
-_OF_IMESSAGE |= {"access_people": {"eve": {"imessage": "${HOME}@example.org"}}}
+_OF_IMESSAGE |= {"access_people": {"eve": {"imessage": "${_}@example.org"}}}
 _OF_IMESSAGE |= {"access_channels": {"imessage": {"accounts": {"default": {"allow": ["eve"]}}}}}
 _SIGNAL = {"number": "+15550199", "server": "http://192.0.2.9:8080/${HOME}"}
 _RACK = {"rack": {"base_url": "http://192.0.2.10/${HOME}", "models": ["${HOME}"]}}
@@ -717,17 +717,17 @@ EXPANDED: dict[str, tuple[dict[str, Any], tuple[str, ...], Any]] = {
         ("channels", "imessage", "cliPath"),
         "/opt/$${HOME}/imsg",
     ),
-    "an approved address": (_OF_IMESSAGE, ("channels", "imessage", "allowFrom"), ["$${HOME}@example.org"]),
-    "a sender in groups": (_OF_IMESSAGE, ("channels", "imessage", "groupAllowFrom"), ["$${HOME}@example.org"]),
+    "an approved address": (_OF_IMESSAGE, ("channels", "imessage", "allowFrom"), ["$${_}@example.org"]),
+    "a sender in groups": (_OF_IMESSAGE, ("channels", "imessage", "groupAllowFrom"), ["$${_}@example.org"]),
     "an owner of commands": (
-        {"gateway_command_owners": ["imessage:${HOME}@example.org"]},
+        {"gateway_command_owners": ["imessage:${_}@example.org"]},
         ("commands", "ownerAllowFrom"),
-        ["imessage:$${HOME}@example.org"],
+        ["imessage:$${_}@example.org"],
     ),
     "who may leave the sandbox": (
-        {"gateway_elevated_senders": {"imessage": ["${HOME}@example.org"]}},
+        {"gateway_elevated_senders": {"imessage": ["${_}@example.org"]}},
         ("tools", "elevated", "allowFrom", "imessage"),
-        ["$${HOME}@example.org"],
+        ["$${_}@example.org"],
     ),
     "plugins": ({"gateway_plugins": ["${HOME}"]}, ("plugins", "allow"), ["$${HOME}"]),
     "anything else": (

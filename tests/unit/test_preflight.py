@@ -27,6 +27,7 @@ HOST: dict[str, Any] = {
     "releases": [],
     "ssh": {"user": "admin", "port": 22, "configured_ports": [22], "loosened": [], "loosened_passwords": []},
     "user": {},
+    "open_parents": [],
     "check_mode": False,
 }
 
@@ -140,3 +141,10 @@ def test_what_is_suspicious_is_never_settled() -> None:
     """S8: an entry that somebody planted is looked at in each run."""
     assert settled({**FOUND, "suspicious": ["telegram/default: '*' lets everybody in"]}, [], False) is False
     assert settled(FOUND, [], False) is True
+
+
+def test_a_home_below_an_open_directory_is_refused(tmp_path: Path) -> None:
+    """S15: whoever can change a directory on the way could put another one in the home's place."""
+    code, said = preflight(tmp_path, {**HOST, "open_parents": ["/srv/shared"]})
+    assert code != 0
+    assert "account_home: somebody but root can change /srv/shared, on the way to /home/openclaw" in " ".join(said.split())
