@@ -8,6 +8,8 @@ from tests.lab.gateway import USER, Host
 
 # The places of everybody, which do not outlive a restart or from which nothing is run.
 EVERYBODY = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", "/run/lock", "/run/user", "/run/screen", "/run/cloud-init/tmp", "/var/lock")  # noqa: S108 - judged, not used
+# Read-only and without devices: what looks writable there is a device file of the sandbox image that cannot be opened.
+IMAGES = "/var/lib/lobsterpot/images"
 WRITABLE = "find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -writable ! -type l -print 2>/dev/null"
 
 
@@ -18,10 +20,13 @@ def test_it_can_write_nowhere_but_at_home(gateway: Host) -> None:
         path
         for path in found.split("\n")
         if path
-        and not path.startswith((f"/home/{USER}", "/run/user/1001", "/run/openclaw/locks", *EVERYBODY))
+        and not path.startswith((f"/home/{USER}", "/run/user/1001", "/run/openclaw/locks", IMAGES, *EVERYBODY))
         and gateway.code(f"test -S {path}") != 0
     ]
     assert strange == []
+    opened = f"find {IMAGES}/overlay/*/diff/dev -type c -exec dd of={{}} count=0 status=none ';' -print 2>/dev/null; touch {IMAGES}/x"
+    code, said = gateway.as_user(opened)
+    assert (code, said.count("\n"), "Read-only file system" in said) == (1, 1, True), said
 
 
 def test_only_the_families_that_the_table_knows(gateway: Host) -> None:
