@@ -250,6 +250,7 @@ class Reader:
 
     def __init__(self, params: dict[str, object]) -> None:
         self.user = str(params["user"])
+        self.run_as = f"/usr/local/lib/lobsterpot/run-as-{self.user}"
         self.unit = str(params["unit"])
         self.port = int(str(params["port"]))
         self.ready = str(params["ready"])
@@ -419,11 +420,11 @@ class Reader:
         return []
 
     def state(self) -> list[str]:
-        return posture.planted_problems(output(f"/usr/local/lib/lobsterpot/run-as-{self.user}", "--confined", CLEAN_STATE, "--check"))
+        return posture.planted_problems(output(self.run_as, "--confined", CLEAN_STATE, "--check"))
 
     def image_problems(self) -> list[str]:
         """What keeps sandboxes from being made of the image that root loaded: its podman looks into the user's own store first."""
-        podman = [f"/usr/local/lib/lobsterpot/run-as-{self.user}", "podman", "image"]
+        podman = [self.run_as, "podman", "image"]
         layer = output(*podman, "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", self.image).strip()
         own = output(*podman, "ls", "--filter", "readonly=false", "--quiet").split()
         writable = not read_only(image_store.VISIBLE)
@@ -443,14 +444,8 @@ class Reader:
             folder.chmod(0o750)
             current, product = self.root / "current", self.command.name
             gateway = [current / "bin" / "node", current / "node_modules" / product / f"{product}.mjs"]
-            run_as = [
-                "/usr/local/lib/lobsterpot/run-as-" + self.user,
-                "--confined",
-                "env",
-                *environment,
-                f"OPENCLAW_CONFIG_PATH={folder}/openclaw.json",
-            ]
-            return Question(*run_as, *map(str, gateway), "policy", "check", "--json")
+            confined = [self.run_as, "--confined", "env", *environment, f"OPENCLAW_CONFIG_PATH={folder}/openclaw.json"]
+            return Question(*confined, *map(str, gateway), "policy", "check", "--json")
         except (OSError, KeyError, ValueError):
             return None
 

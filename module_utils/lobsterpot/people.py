@@ -57,10 +57,7 @@ def senders_of(people: Mapping[str, Any], allow: object, channel: str, where: st
     for item in named:
         person = item in people or _NAME.fullmatch(item)
         handles = _handles(people, item, channel, where) if person else [item]
-        try:
-            found += wanted_senders(channel, handles)
-        except LobsterpotError as error:
-            raise LobsterpotError(f"{f'{PEOPLE}.{item}.{channel}' if person else where}{str(error).removeprefix('entries')}") from error
+        found += wanted_senders(channel, handles, f"{PEOPLE}.{item}.{channel}" if person else where)
     return list(dict.fromkeys(found))
 
 
@@ -84,11 +81,7 @@ def _check_handles(people: Mapping[str, Any]) -> None:
         for channel in person if isinstance(person, Mapping) else ():
             if person[channel]:
                 where = f"{PEOPLE}.{name}.{channel}"
-                try:
-                    wanted_senders(str(channel), _handles(people, name, channel, where))
-                except LobsterpotError as error:
-                    message = str(error)
-                    raise LobsterpotError(where + message.removeprefix("entries") if message.startswith("entries") else message) from error
+                wanted_senders(str(channel), _handles(people, name, channel, where), where)
 
 
 def allowed(channels: object, channel: str, account: str) -> object:

@@ -111,15 +111,15 @@ def doubt(channel: str, entry: str) -> str:
     return f"is no sender of {channel}: the gateway never matches it. A sender looks like {known.example}"
 
 
-def wanted_senders(channel: str, entries: Iterable[str]) -> list[str]:
+def wanted_senders(channel: str, entries: Iterable[str], where: str = "entries") -> list[str]:
     """Return what somebody asks for as the gateway would store it, each once, in order.
 
-    Raises LobsterpotError for an entry that no sender can have.
+    where: the variable that holds them, for the message. Raises LobsterpotError for an entry that no sender can have.
     """
     wanted: dict[str, None] = {}
     for entry in entries:
         if wrong := doubt(channel, entry):
-            raise LobsterpotError(f"entries: {entry[:MAX_SENDER_LENGTH]!r} {wrong}. Name senders of {channel} one by one.")
+            raise LobsterpotError(f"{where}: {entry[:MAX_SENDER_LENGTH]!r} {wrong}. Name senders of {channel} one by one.")
         wanted[canonical(channel, entry)] = None
     return list(wanted)
 
